@@ -1,0 +1,22 @@
+# Only python3 >= 3.11 and make are needed: the first target prepares .venv by itself.
+PYTHON ?= python3
+ARGS ?=
+BOOT = $(PYTHON) -S deploy/bootstrap.py
+BIN = .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: ## start everything with demo data and the sandbox (PORT, SANDBOX_PORT)
+	@$(BOOT) run && exec $(BIN)/python -m bot demo $(ARGS)
+
+test: ## run all tests (ARGS="-k welcome" to choose)
+	@$(BOOT) dev && $(BIN)/python deploy/test_services.py && exec $(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: ## formatting, lint, types, import contracts
+	@$(BOOT) dev && $(BIN)/ruff format --check && $(BIN)/ruff check && $(BIN)/mypy && $(BIN)/lint-imports --no-logo
+
+bench: ## benchmarks, as ratios to baselines of the same run
+	@$(BOOT) run && exec $(BIN)/python -m bot bench $(ARGS)

@@ -1,0 +1,116 @@
+"""The composition root: every part is made here, once, from the configuration. No route lives in this file."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from a2wsgi import WSGIMiddleware
+from apiflask import APIFlask
+from prometheus_client import Counter, Histogram
+
+from bot.api import PREFIX, create_api
+from bot.callbacks.asgi import Asgi, CallbackApp
+from bot.callbacks.intake import Intake
+from bot.callbacks.wecom import WecomReceiver
+from bot.config import Config
+from bot.health import health
+from bot.web import Links, web
+from bot.wechat.crypto import CallbackCrypto
+from bot.wechat.redis_tokens import RedisBackend
+from bot.wechat.tokens import TokenStore
+from bot.wechat.wecom import CallRecord, WeComClient
+from bot.workers.limits import Gate
+from bot.workers.wakeup import Queue, Wakeups
+from handlers.context import Corp
+from scrm import clock as real_clock
+from scrm import seal
+from scrm.db import Database
+
+EXCHANGES = Counter("lianke_wecom_exchanges_total", "HTTP exchanges with WeCom", ["api", "outcome"])
+EXCHANGE_SECONDS = Histogram(
+    "lianke_wecom_exchange_seconds", "Duration of HTTP exchanges with WeCom", ["api"]
+)
+
+
+@dataclass(frozen=True)
+class Product:
+    """The parts of one process, wired. ``owner`` names it in leases."""
+
+    config: Config
+    database: Database
+    client: WeComClient
+    gate: Gate
+    wakeups: Wakeups
+    corp: Corp
+    clock: Callable[[], datetime]
+    owner: str
+
+
+def _observe(record: CallRecord) -> None:
+    EXCHANGES.labels(record.api, record.outcome).inc()
+    EXCHANGE_SECONDS.labels(record.api).observe(record.ms / 1000)
+
+
+def wecom_client(config: Config) -> WeComClient:
+    """The client of the configured corp, measured."""
+    secrets = {
+        "app": config.wecom.secret.get_secret_value(),
+        "contact": config.wecom.contact_secret.get_secret_value(),
+    }
+    tokens = TokenStore(RedisBackend(config.redis.url)) if config.redis.url else TokenStore()
+    return WeComClient(config.wecom.corp_id, secrets, config.wecom.api_base, tokens=tokens, on_call=_observe)
+
+
+def _corp(config: Config) -> Corp:
+    links = Links(config.app.secret_key.get_secret_value())
+    tz = ZoneInfo(config.app.timezone)
+    return Corp(tz, config.wecom.agent_id, config.app.base_url, links.sign_link)
+
+
+def build(
+    config: Config, *, clock: Callable[[], datetime] = real_clock.now, client: WeComClient | None = None
+) -> Product:
+    """Wire one process. Opens no socket and starts no thread."""
+    seal.use(seal.Keyring([key.get_secret_value() for key in config.app.encryption_keys]))
+    return Product(
+        config=config,
+        database=Database(config.database.url),
+        client=client or wecom_client(config),
+        gate=Gate(),
+        wakeups=Wakeups(),
+        corp=_corp(config),
+        clock=clock,
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+    )
+
+
+def create_app(product: Product) -> APIFlask:
+    """The Flask application: REST, health, pages."""
+    app = APIFlask("lianke", enable_openapi=False, static_folder=None)  # type: ignore[arg-type]  # Flask takes None: no folder
+    app.config["SECRET_KEY"] = product.config.app.secret_key.get_secret_value()
+    api = create_api(product.database, clock=product.clock, wake=product.wakeups.wake, tz=product.corp.tz)
+    app.register_blueprint(api, url_prefix=PREFIX)
+    app.register_blueprint(health(product.database, product.gate, product.clock))
+    app.register_blueprint(web(product))
+    return app
+
+
+def create_asgi(product: Product) -> tuple[CallbackApp, Intake]:
+    """What the web server runs: the callback path in front, Flask behind it."""
+    wecom = product.config.wecom
+    pairs = [
+        CallbackCrypto(keys.token.get_secret_value(), keys.encoding_aes_key.get_secret_value(), wecom.corp_id)
+        for keys in wecom.callback_keys
+    ]
+    intake = Intake(product.database, recorded=lambda _new: product.wakeups.wake(Queue.INBOX))
+    flask: Asgi = WSGIMiddleware(create_app(product), workers=product.config.server.threads)  # type: ignore[arg-type,assignment]
+    gc.collect()
+    gc.freeze()  # what is loaded now stays: walking it again and again costs callbacks half their time (measured)
+    gc.set_threshold(20_000, 50, 50)
+    return CallbackApp(WecomReceiver(pairs, product.clock), intake, flask), intake

@@ -1,0 +1,1 @@
+"""What the platforms push to us: verify, decrypt, keep, answer."""

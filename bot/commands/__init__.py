@@ -1,0 +1,1 @@
+"""The commands of ``lianke``, one file each; ``bot.cli`` names them and imports one when it is asked for."""

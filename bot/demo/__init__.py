@@ -1,0 +1,14 @@
+"""``make demo``: a made-up company, the sandbox that plays WeCom, and the product, in the foreground.
+
+Owns ``var/demo.toml``, ``var/demo.json``, ``var/demo.db`` and ``var/sandbox.db`` under the current directory, and
+nothing else: no ``LIANKE_...`` variable of the environment can point the demo at a real database.
+"""
+
+from __future__ import annotations
+
+
+def run() -> None:
+    """Start everything and serve until SIGTERM or Ctrl-C. Exits with a plain message when it cannot."""
+    from bot.demo.launch import run as launch  # noqa: PLC0415 - importing the package must cost nothing
+
+    launch()

@@ -1,0 +1,110 @@
+"""``/healthz``, ``/readyz`` and ``/metrics``.
+
+healthz: the process answers. readyz: it can do its work (the database accepts a write, migrations are at head, the
+disk has room); a platform or Redis that is away only degrades, so that callbacks keep coming. metrics: Prometheus.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from sqlalchemy import delete
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.workers.limits import Circuit, Gate
+from migrations import runner
+from scrm.accounts.models import Setting
+from scrm.db import Database
+from scrm.inbox import queries as inbox
+from scrm.inbox.models import EventState
+from scrm.outbox import queries as outbox
+from scrm.outbox.models import CallState
+
+MIN_FREE_BYTES = 100 * 1024 * 1024
+PROBE = "readyz_probe"
+
+ROWS = Gauge("lianke_rows", "Inbox and outbox rows by state", ["table", "state"])
+OLDEST = Gauge("lianke_oldest_waiting_seconds", "Age of the oldest row that waits", ["table"])
+
+
+def health(database: Database, gate: Gate, clock: Callable[[], datetime]) -> Blueprint:
+    """The three endpoints; no authentication, no secrets in them."""
+    blueprint = Blueprint("health", __name__)
+
+    @blueprint.get("/healthz")
+    def healthz() -> Response:
+        return jsonify(status="ok")
+
+    @blueprint.get("/readyz")
+    def readyz() -> tuple[Response, int]:
+        checks = {
+            "database": _can_write(database),
+            "migrations": _at_head(database),
+            "disk": _has_room(database),
+        }
+        degraded = [
+            f"{state.api}: {state.circuit.value if state.circuit is not Circuit.CLOSED else 'paused'}"
+            for state in gate.snapshot()
+            if state.degraded
+        ]
+        ready = all(problem is None for problem in checks.values())
+        body: dict[str, Any] = {
+            "status": "not_ready" if not ready else "degraded" if degraded else "ok",
+            "checks": {name: problem or "ok" for name, problem in checks.items()},
+            "degraded": degraded,
+        }
+        return jsonify(body), 200 if ready else 503
+
+    @blueprint.get("/metrics")
+    def metrics() -> Response:
+        _measure(database, clock())
+        return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+    return blueprint
+
+
+def _can_write(database: Database) -> str | None:
+    try:
+        with database.write_connection() as connection:
+            connection.execute(delete(Setting).where(Setting.key == PROBE))
+    except SQLAlchemyError as error:
+        return f"数据库不可写：{type(error).__name__}"
+    return None
+
+
+def _at_head(database: Database) -> str | None:
+    try:
+        current, head = runner.current(database), runner.head()
+    except SQLAlchemyError as error:
+        return f"数据库不可读：{type(error).__name__}"
+    return None if current == head else f"数据库结构是 {current}，程序需要 {head}：请运行 lianke migrate"
+
+
+def _has_room(database: Database) -> str | None:
+    if database.dialect != "sqlite":
+        return None
+    path = Path(make_url(str(database.engine.url)).database or ".")
+    free = shutil.disk_usage(path.parent).free
+    return None if free >= MIN_FREE_BYTES else f"磁盘只剩 {free // 1024 // 1024} MB，请清理"
+
+
+def _measure(database: Database, now: datetime) -> None:
+    with database.read() as session:
+        for table, states, counts in (
+            ("inbox", EventState, inbox.count_by_state(session)),
+            ("outbox", CallState, outbox.count_by_state(session)),
+        ):
+            for state in states:  # also those no row has any more: an alert must clear
+                ROWS.labels(table, state.value).set(counts.get(state.value, 0))
+        for table, oldest in (
+            ("inbox", inbox.oldest_pending(session)),
+            ("outbox", outbox.oldest_due(session)),
+        ):
+            OLDEST.labels(table).set((now - oldest).total_seconds() if oldest else 0)

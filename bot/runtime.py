@@ -1,0 +1,105 @@
+"""The embedded runtime: workers and the scheduler as threads of one process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+import structlog
+from sqlalchemy.engine import make_url
+
+from bot.app import Product
+from bot.scheduler.runner import start_scheduler
+from bot.workers.inbox_worker import InboxWorker
+from bot.workers.loop import Loop
+from bot.workers.outbox_worker import OutboxWorker
+from bot.workers.sender import Gated, Sender
+from bot.workers.special_calls import SpecialCalls
+from bot.workers.wakeup import Queue
+from scrm.db import Database
+from scrm.inbox import service as inbox
+from scrm.outbox import service as outbox
+
+log = structlog.get_logger(__name__)
+
+WELCOME_THREADS = 8
+OTHER_THREADS = 6
+STOP_SECONDS = 25.0
+
+
+class AlreadyRunning(Exception):
+    """Another embedded process works on the same database."""
+
+
+class Workers:
+    """All threads of an embedded process. ``start``, then ``stop``; not restartable."""
+
+    def __init__(self, product: Product) -> None:
+        self._product = product
+        gated = Gated(product.client, product.gate, product.clock)
+        self._special = SpecialCalls(product.database, gated)
+        sender = Sender(gated, self._special.table())
+        inbox_worker = InboxWorker(
+            product.database, product.corp, product.wakeups, owner=product.owner, clock=product.clock
+        )
+        self._outboxes = [
+            OutboxWorker(
+                product.database,
+                sender,
+                product.wakeups,
+                owner=product.owner,
+                clock=product.clock,
+                welcome=welcome,
+                threads=threads,
+            )
+            for welcome, threads in ((True, WELCOME_THREADS), (False, OTHER_THREADS))
+        ]
+        welcomes, others = self._outboxes
+        self._loops = [
+            Loop("inbox", inbox_worker.tick, product.wakeups, Queue.INBOX),
+            Loop("welcome", welcomes.tick, product.wakeups, Queue.WELCOME),
+            Loop("outbox", others.tick, product.wakeups, Queue.OUTBOX),
+        ]
+        self._lock = _only_one(product.database)
+
+    def start(self) -> None:
+        """Take over what a dead process left, then work."""
+        now = self._product.clock()
+        with self._product.database.write() as session:
+            events = inbox.release_all(session, now=now)
+            calls = outbox.sweep_expired_leases(session, now=now, everyone=True)
+        if events or calls:
+            log.warning("took_over_after_crash", events=events, calls=len(calls))
+        for loop in self._loops:
+            loop.start()
+        self._scheduler = start_scheduler(self._product)
+
+    def stop(self) -> None:
+        """Stop claiming, let running work end within STOP_SECONDS; what does not is recovered at the next start."""
+        end = time.monotonic() + STOP_SECONDS
+        self._scheduler.shutdown(wait=False)
+        for loop in self._loops:
+            loop.stop()
+        for loop in self._loops:
+            loop.join(max(0.1, end - time.monotonic()))
+        for worker in self._outboxes:
+            worker.close()
+        self._special.close()
+        if self._lock is not None:
+            os.close(self._lock)
+
+
+def _only_one(database: Database) -> int | None:
+    """Hold a lock file for as long as we run: taking over leases is right only when nobody else works."""
+    if database.dialect != "sqlite":
+        return None
+    path = Path(make_url(str(database.engine.url)).database or "")
+    handle = os.open(path.with_name(path.name + ".serve"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise AlreadyRunning(f"另一个联客进程正在使用 {path}，请先停止它") from error
+    return handle

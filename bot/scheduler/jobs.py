@@ -1,0 +1,114 @@
+"""The one list of jobs. Each finds what is due by query and is safe to run twice, or late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy import delete, update
+
+from bot.app import Product
+from bot.workers.sync import nightly_sync, resume_sync
+from scrm.accounts.models import IdempotencyKey
+from scrm.channels import media
+from scrm.channels import service as channels
+from scrm.inbox.models import EventState, InboxEvent
+from scrm.jobs.models import Job as SyncJob
+from scrm.outbox import service as outbox
+
+log = structlog.get_logger(__name__)
+
+KEEP_PAYLOADS = timedelta(days=30)  # then an event keeps only its key, so that it still counts once
+KEEP_IDEMPOTENCY_KEYS = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A name (cadence, verb, noun), when, and what."""
+
+    name: str
+    trigger: Callable[[str], BaseTrigger]
+    run: Callable[[Product], int]
+    at_start: bool = False  # also once as soon as the process runs: it may have been away for days
+
+
+def every_5_seconds_sweep_leases(product: Product) -> int:
+    """Calls whose sender vanished become unknown and are resolved."""
+    with product.database.write() as session:
+        rows = outbox.sweep_expired_leases(session, now=product.clock())
+    if rows:
+        product.wakeups.wake()
+    return len(rows)
+
+
+def every_minute_keep_codes_right(product: Product) -> int:
+    """Contact ways follow shifts, limits and leave."""
+    with product.database.write() as session:
+        changed = channels.keep_codes_right(session, now=product.clock(), tz=product.corp.tz)
+    if changed:
+        product.wakeups.wake()
+    return changed
+
+
+def every_hour_renew_media(product: Product) -> int:
+    """Welcome attachments are uploaded again before their ids die."""
+    with product.database.write() as session:
+        renewed = media.renew_media(session, now=product.clock())
+    if renewed:
+        product.wakeups.wake()
+    return renewed
+
+
+def every_night_reconcile(product: Product) -> int:
+    """Read the platform and heal what callbacks missed."""
+    return _synced(product, nightly_sync)
+
+
+def every_10_seconds_run_waiting_sync(product: Product) -> int:
+    """Run a sync that a person asked for, or go on with one that was cut off."""
+    return _synced(product, resume_sync)
+
+
+def _synced(product: Product, sync: Callable[..., SyncJob | None]) -> int:
+    job = sync(product.database, product.client, corp=product.corp, clock=product.clock)
+    if job is None:
+        return 0
+    product.wakeups.wake()
+    return 1
+
+
+def every_night_prune(product: Product) -> int:
+    """Payloads past their time are erased, old idempotency keys forgotten."""
+    now = product.clock()
+    finished = InboxEvent.state.in_((EventState.DONE, EventState.IGNORED))
+    with product.database.write() as session:
+        session.execute(
+            update(InboxEvent)
+            .where(finished, InboxEvent.received_at < now - KEEP_PAYLOADS, InboxEvent.payload.is_not(None))
+            .values(payload=None)
+        )
+        session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEEP_IDEMPOTENCY_KEYS))
+    return 1
+
+
+def _every(**interval: int) -> Callable[[str], BaseTrigger]:
+    return lambda timezone: IntervalTrigger(timezone=timezone, **interval)
+
+
+def _daily(hour: int, minute: int) -> Callable[[str], BaseTrigger]:
+    return lambda timezone: CronTrigger(hour=hour, minute=minute, timezone=timezone)
+
+
+JOBS = (
+    Job("every_5_seconds_sweep_leases", _every(seconds=5), every_5_seconds_sweep_leases),
+    Job("every_minute_keep_codes_right", _every(minutes=1), every_minute_keep_codes_right, at_start=True),
+    Job("every_hour_renew_media", _every(hours=1), every_hour_renew_media, at_start=True),
+    Job("every_10_seconds_run_waiting_sync", _every(seconds=10), every_10_seconds_run_waiting_sync),
+    Job("every_night_reconcile", _daily(3, 10), every_night_reconcile),
+    Job("every_night_prune", _daily(3, 40), every_night_prune),
+)

@@ -1,0 +1,56 @@
+"""``lianke serve``: web server, workers and scheduler in one process, until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+import structlog
+import uvloop
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from bot.app import Product, create_asgi
+from bot.logs import GRANIAN_LOGGING
+from bot.runtime import Workers
+
+log = structlog.get_logger(__name__)
+
+
+async def serve(product: Product, ready: Callable[[], None] = lambda: None) -> None:
+    """Run until told to stop; ``ready`` is called when requests are accepted."""
+    app, intake = create_asgi(product)
+    workers = Workers(product)
+    server = Server(
+        app,
+        address=product.config.server.host,
+        port=product.config.server.port,
+        interface=Interfaces.ASGI,
+        websockets=False,
+        backlog=2048,
+        log_access=False,
+        log_dictconfig=GRANIAN_LOGGING,
+    )
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    workers.start()
+    serving = asyncio.create_task(server.serve())
+    log.info("serving", host=product.config.server.host, port=product.config.server.port)
+    ready()
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    log.info("stopping")
+    server.stop()
+    await serving
+    intake.close()
+    await loop.run_in_executor(None, workers.stop)
+    product.database.dispose()
+    log.info("stopped")
+
+
+def run(product: Product, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve on uvloop until SIGTERM or SIGINT."""
+    uvloop.run(serve(product, ready))

@@ -1,0 +1,58 @@
+"""Pages for people: the start page and, until the sidebar has a login, the profile behind a signed link.
+
+Views only: what they show comes from scrm's queries, what they change goes through scrm's services.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from flask import Blueprint
+from flask.blueprints import BlueprintSetupState
+from jinja2 import StrictUndefined
+
+from bot.check.settings import is_local
+from bot.web import failures, headers, start
+from bot.web.links import Links
+from bot.web.sidebar import views
+from bot.web.site import Site
+
+if TYPE_CHECKING:
+    from bot.app import Product
+
+__all__ = ["Links", "web"]
+
+
+def web(product: Product) -> Blueprint:
+    """The pages as a blueprint for ``/``."""
+    site = _site(product)
+    blueprint = Blueprint("web", __name__, template_folder="templates", static_folder="static")
+    blueprint.record(_strict_templates)
+    start.register(blueprint, site)
+    views.register(blueprint, site)
+    failures.register(blueprint, site)
+    headers.register(blueprint, site)
+    return blueprint
+
+
+def _site(product: Product) -> Site:
+    config = product.config
+    api = urlsplit(config.wecom.api_base)
+    return Site(
+        database=product.database,
+        clock=product.clock,
+        tz=product.corp.tz,
+        links=Links(config.app.secret_key.get_secret_value()),
+        locale=config.app.locale,
+        base_url=config.app.base_url,
+        is_secure=config.is_secure,
+        sandbox_url=f"{api.scheme}://{api.netloc}" if is_local(config.wecom.api_base) else None,
+    )
+
+
+def _strict_templates(state: BlueprintSetupState) -> None:
+    """A name a template does not know is a mistake, not an empty place."""
+    state.app.jinja_env.undefined = StrictUndefined
+    state.app.jinja_env.trim_blocks = True
+    state.app.jinja_env.lstrip_blocks = True

@@ -1,0 +1,146 @@
+"""``/sidebar/contacts/<id>``: opened from the rep's app message, read, and written on."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, redirect, request
+from sqlalchemy.orm import Session
+
+from bot.web.links import Expired, Grant
+from bot.web.sidebar import forms, profile, stream
+from bot.web.sidebar.access import Visitor, admit, read_form, read_link, read_visit, remember
+from bot.web.sidebar.forms import Claim, Draft
+from bot.web.site import Screen, Site
+from scrm.errors import Invalid
+from scrm.followups.queries import list_followups
+from scrm.followups.service import MAX_CONTENT, MAX_NEXT_STEP, add_followup
+from scrm.routing.queries import list_assignments
+
+LARGEST_FORM = 64 * 1024
+OWNERS_SHOWN = 6
+Errors = dict[str, str]
+
+
+def register(blueprint: Blueprint, site: Site) -> None:
+    """Put the pages under ``/sidebar``."""
+
+    @blueprint.get("/sidebar")
+    def sidebar() -> Response:
+        screen = Screen(site)
+        t = screen.t
+        return screen.page(
+            "notice.html", title=t("sidebar_title"), what=t("sidebar_what"), do=t("refused_do"), number=None
+        )
+
+    @blueprint.get("/sidebar/contacts/<contact_id>")
+    def contact(contact_id: str) -> Response:
+        screen = Screen(site)
+        token = request.args.get("token")
+        if token is not None:
+            return _open(screen, contact_id, token)
+        grant = read_visit(screen, contact_id)
+        with site.database.read() as session:
+            return _show(screen, session, admit(session, grant))
+
+    @blueprint.post("/sidebar/contacts/<contact_id>/followups")
+    def write_followup(contact_id: str) -> Response:
+        request.max_content_length = LARGEST_FORM
+        return _write(Screen(site), contact_id)
+
+    @blueprint.get("/sidebar/contacts/<contact_id>/followups")
+    def after_followup(contact_id: str) -> Response:
+        return _go(Screen(site), contact_id)  # a reload of a refused form asks for the page
+
+
+def _go(screen: Screen, contact_id: str, **parts: str) -> Response:
+    return redirect(screen.url("contact", contact_id=contact_id, **parts), 303)  # type: ignore[return-value]
+
+
+def _open(screen: Screen, contact_id: str, token: str) -> Response:
+    """The link was tapped: keep the visit in a cookie and take the token out of the address."""
+    link = read_link(screen, contact_id, token)
+    with screen.site.database.read() as session:
+        admit(session, link)
+    path = screen.url("contact", contact_id=contact_id, lang=None)
+    return remember(screen, _go(screen, contact_id), link, path)
+
+
+def _show(
+    screen: Screen,
+    session: Session,
+    visitor: Visitor,
+    *,
+    draft: Draft | None = None,
+    errors: Errors | None = None,
+) -> Response:
+    """The page: its head, and below it what the address asks for. ``errors`` opens the form with the draft."""
+    contact_id = visitor.card.contact.id
+    tab = "followups" if request.args.get("tab") == "followups" else "profile"
+    kind = request.args.get("kind") if request.args.get("kind") in stream.KINDS else None
+    cursor = request.args.get("cursor") if request.method == "GET" else None
+    try:
+        lines = (
+            stream.followups(screen, session, visitor, cursor=cursor)
+            if tab == "followups"
+            else stream.timeline(screen, session, visitor, kind=kind, cursor=cursor)
+        )
+    except Invalid:  # a cursor we never made
+        return _go(screen, contact_id, tab=tab)
+    latest = next(iter(list_followups(session, contact_id=contact_id, limit=1)), None)
+    assignments = list_assignments(session, contact_id, limit=OWNERS_SHOWN)
+    return screen.page(
+        "sidebar/profile.html",
+        422 if errors else 200,
+        contact_id=contact_id,
+        head=profile.build(screen, visitor, assignments, latest),
+        stream=lines,
+        tab=tab,
+        kind=kind,
+        kinds=stream.KINDS,
+        cursor=cursor,
+        is_saved=request.args.get("saved") == "1",
+        form_token=screen.site.links.sign_form(visitor.grant, now=screen.now),
+        draft=draft or Draft(),
+        errors=errors or {},
+        limits={"content": MAX_CONTENT, "next_step": MAX_NEXT_STEP, "today": screen.calendar.today},
+    )
+
+
+def _write(screen: Screen, contact_id: str) -> Response:
+    """Keep the follow-up, once; or show the form again with what is wrong and nothing lost."""
+    visit = read_visit(screen, contact_id)
+    draft = forms.read(request.form)
+    checked = forms.check(draft, screen.calendar)
+    errors = {name: screen.t(key, **values) for name, (key, values) in checked.errors.items()}
+    try:
+        form = read_form(screen, visit, request.form.get("form", ""))
+    except Expired:
+        errors.setdefault("form", screen.t("error_stale"))
+    if errors:
+        return _again(screen, visit, draft, errors)
+    with screen.site.database.write() as session:
+        visitor = admit(session, visit)
+        claimed = forms.claim(session, form, visitor.staff.id, draft, now=screen.now)
+        if claimed is Claim.FIRST:
+            _keep(screen, session, visitor, checked)
+    if claimed is Claim.OTHER:
+        return _again(screen, visit, draft, {"form": screen.t("error_used")})
+    return _go(screen, contact_id, saved="1")
+
+
+def _again(screen: Screen, visit: Grant, draft: Draft, errors: Errors) -> Response:
+    with screen.site.database.read() as session:
+        return _show(screen, session, admit(session, visit), draft=draft, errors=errors)
+
+
+def _keep(screen: Screen, session: Session, visitor: Visitor, checked: forms.Checked) -> None:
+    add_followup(
+        session,
+        visitor.card.contact.id,
+        staff_id=visitor.staff.id,
+        kind=checked.kind,
+        content=checked.content,
+        next_step=checked.next_step,
+        next_at=checked.next_at,
+        actor=visitor.actor,
+        now=screen.now,
+    )

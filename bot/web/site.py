@@ -1,0 +1,77 @@
+"""What every page needs: the parts of the product it reads, and one request's language, time and addresses."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, make_response, render_template, request, url_for
+
+from bot.web.links import Links
+from bot.web.texts import Words, choose
+from bot.web.times import Calendar
+from scrm.db import Database
+
+STATIC = Path(__file__).parent / "static"
+
+
+@dataclass(frozen=True)
+class Site:
+    """The product as pages use it. ``sandbox_url`` is where the platform's double is, if it is one."""
+
+    database: Database
+    clock: Callable[[], datetime]
+    tz: tzinfo
+    links: Links
+    locale: str
+    base_url: str
+    is_secure: bool
+    sandbox_url: str | None
+
+    @cached_property
+    def assets(self) -> dict[str, str]:
+        """Static file → the beginning of its hash: an address that never changes its content."""
+        files = (path for path in STATIC.iterdir() if path.is_file())
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in files}
+
+
+class Screen:
+    """One request as its page sees it."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        asked = request.args.get("lang")
+        self.t = Words(choose(asked, request.accept_languages, site.locale))
+        self._lang = self.t.language if asked else None  # said in the address: links keep it
+        self.now = site.clock()
+        self.calendar = Calendar(self.now, site.tz, self.t)
+
+    def url(self, endpoint: str, **parts: Any) -> str:
+        """An address of ours in the language of this one."""
+        return url_for(f"web.{endpoint}", **{"lang": self._lang, **parts})
+
+    def asset(self, name: str) -> str:
+        """A static file, to be kept by browsers for ever."""
+        return url_for("web.static", filename=name, v=self.site.assets[name])
+
+    def other_language(self) -> str:
+        """This very address in the other language."""
+        return f"?{_query({**request.args.to_dict(), 'lang': self.t.other})}"
+
+    def page(self, template: str, status: int = 200, **values: Any) -> Response:
+        """The answer."""
+        html = render_template(template, screen=self, t=self.t, **values)
+        response = make_response(html, status)
+        response.headers["Content-Language"] = self.t.html
+        response.headers["Vary"] = "Accept-Language, Cookie"
+        return response
+
+
+def _query(values: dict[str, str]) -> str:
+    return urlencode({key: value for key, value in values.items() if key != "token"})

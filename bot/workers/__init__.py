@@ -1,0 +1,1 @@
+"""Threads that claim rows: events to handle, calls to make."""

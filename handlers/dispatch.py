@@ -1,0 +1,81 @@
+"""Event kind → handler. The whole behaviour of the bot on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from handlers import answers, app_messages, events, sync_pages, wecom_contacts, wecom_staff, wecom_tags
+from handlers.context import Context
+from scrm.inbox.models import InboxEvent
+
+Handler = Callable[[Session, Any, Context], None]
+
+CONTACT = "wecom.change_external_contact."
+STAFF = "wecom.change_contact."
+TAG = "wecom.change_external_tag."
+
+HANDLERS: Mapping[str, Handler] = {
+    CONTACT + "add_external_contact": wecom_contacts.on_contact_added,
+    CONTACT + "add_half_external_contact": wecom_contacts.on_contact_added,
+    CONTACT + "edit_external_contact": wecom_contacts.on_contact_edited,
+    CONTACT + "del_external_contact": wecom_contacts.on_contact_deleted,
+    CONTACT + "del_follow_user": wecom_contacts.on_member_deleted,
+    CONTACT + "transfer_fail": wecom_contacts.on_transfer_failed,
+    CONTACT + "msg_audit_approved": wecom_contacts.on_archive_agreed,
+    STAFF + "create_user": wecom_staff.on_user_created,
+    STAFF + "update_user": wecom_staff.on_user_updated,
+    STAFF + "delete_user": wecom_staff.on_user_deleted,
+    STAFF + "create_party": wecom_staff.on_department_changed,
+    STAFF + "update_party": wecom_staff.on_department_changed,
+    STAFF + "delete_party": wecom_staff.on_department_deleted,
+    TAG + "create": wecom_tags.on_tag_created,
+    TAG + "update": wecom_tags.on_tag_updated,
+    TAG + "delete": wecom_tags.on_tag_deleted,
+    TAG + "shuffle": wecom_tags.on_tags_shuffled,
+    "wecom.message.text": app_messages.on_app_event,
+    "wecom.message.image": app_messages.on_app_event,
+    "wecom.message.voice": app_messages.on_app_event,
+    "wecom.message.video": app_messages.on_app_event,
+    "wecom.message.location": app_messages.on_app_event,
+    "wecom.message.link": app_messages.on_app_event,
+    "wecom.subscribe": app_messages.on_app_event,
+    "wecom.unsubscribe": app_messages.on_app_event,
+    "wecom.enter_agent": app_messages.on_app_event,
+    "wecom.click": app_messages.on_app_event,
+    "wecom.view": app_messages.on_app_event,
+    "answer.externalcontact/get": answers.on_contact_read,
+    "answer.externalcontact/add_contact_way": answers.on_way_added,
+    "answer.externalcontact/update_contact_way": answers.on_way_updated,
+    "answer.media/upload": answers.on_media_uploaded,
+    "answer.externalcontact/get_corp_tag_list": wecom_tags.apply_answer_tags,
+    "answer.externalcontact/add_corp_tag": wecom_tags.apply_answer_tags_added,
+    "answer.user/get": wecom_staff.apply_answer_user,
+    "answer.department/list": wecom_staff.apply_answer_departments,
+    **sync_pages.HANDLERS,
+}
+
+
+URGENT: Mapping[str, Handler] = {CONTACT + "add_external_contact": wecom_contacts.greet_first}
+
+
+def dispatch(session: Session, row: InboxEvent, context: Context) -> bool:
+    """Run the handler of an event in the caller's transaction. False when the kind is known to nobody: 'ignored'."""
+    return _run(HANDLERS.get(row.kind), session, row, context)
+
+
+def dispatch_urgent(session: Session, row: InboxEvent, context: Context) -> bool:
+    """Run only what cannot wait; ``dispatch`` must follow. False when nothing of this kind is urgent."""
+    return _run(URGENT.get(row.kind), session, row, context)
+
+
+def _run(handler: Handler | None, session: Session, row: InboxEvent, context: Context) -> bool:
+    if handler is None or row.payload is None:
+        return False
+    event = events.load(row.kind, row.payload, row.sent_at or row.received_at)
+    if event is None:
+        return False
+    handler(session, event, context)
+    return True

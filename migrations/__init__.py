@@ -1,0 +1,1 @@
+"""Alembic migrations; run by ``lianke migrate`` and, in embedded mode, at every start."""

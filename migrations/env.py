@@ -1,0 +1,32 @@
+"""Runs migrations on the connection that ``migrations.runner`` hands over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic import context
+
+from scrm.models import Base
+
+
+def render_item(kind: str, obj: Any, autogen_context: Any) -> str | bool:
+    """Our own column types are rendered by what they are in the database."""
+    module = getattr(type(obj), "__module__", "")
+    if kind == "type" and module in ("scrm.db", "scrm.seal"):
+        autogen_context.imports.add("from scrm import db, seal")
+        if module == "scrm.db":
+            return "db.UtcDateTime()"
+        return f'seal.{type(obj).__name__}("{obj.context}")'
+    return False
+
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=Base.metadata,
+    render_as_batch=connection.dialect.name == "sqlite",
+    render_item=render_item,
+    compare_type=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

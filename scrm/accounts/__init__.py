@@ -1,0 +1,1 @@
+"""Who works here: staff and departments as WeCom has them, API tokens, corp-wide settings."""

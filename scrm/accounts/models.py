@@ -1,0 +1,105 @@
+"""Tables ``staff``, ``department``, ``staff_department``, ``api_token``, ``idempotency_key``, ``setting``.
+
+Staff and departments are written by ``accounts.service`` from what WeCom says; tokens, keys and settings by people
+through REST and the CLI.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from scrm.db import Base, UtcDateTime, enum_type, id_column
+from scrm.ids import ID_LENGTH
+
+
+class StaffStatus(StrEnum):
+    """WeCom's member status, by name (1 active, 2 disabled, 4 not activated, 5 left)."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+    INACTIVE = "inactive"
+    LEFT = "left"
+
+
+class Staff(Base):
+    """A member of the corp. ``serves`` is WeCom's customer-contact permission (get_follow_user_list)."""
+
+    __tablename__ = "staff"
+
+    id: Mapped[str] = id_column()
+    userid: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(128))
+    position: Mapped[str] = mapped_column(String(128), default="")
+    status: Mapped[StaffStatus] = mapped_column(enum_type(StaffStatus), default=StaffStatus.ACTIVE)
+    serves: Mapped[bool] = mapped_column(Boolean, default=True)
+    on_leave: Mapped[bool] = mapped_column(Boolean, default=False)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Department(Base):
+    """A department; ``id`` is WeCom's own number."""
+
+    __tablename__ = "department"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(128))
+    parent_id: Mapped[int] = mapped_column(Integer, default=0)
+    position: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class StaffDepartment(Base):
+    """Which departments a member belongs to."""
+
+    __tablename__ = "staff_department"
+
+    staff_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    department_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False, index=True)
+    is_leader: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class ApiToken(Base):
+    """A REST token: only its sha256 is kept. Written by the CLI and the demo."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[str] = id_column()
+    name: Mapped[str] = mapped_column(String(64))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[str] = mapped_column(String(32))
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class IdempotencyKey(Base):
+    """The answer to a POST, kept 7 days under the caller's Idempotency-Key. Written by ``bot.api``.
+
+    ``bot.web`` keeps here which of a member's forms were used (key ``form:<nonce>``, no answer).
+    """
+
+    __tablename__ = "idempotency_key"
+
+    token_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    key: Mapped[str] = mapped_column(String(128), primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None] = mapped_column(Integer)
+    body: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class Setting(Base):
+    """A corp-wide choice that people change in the product (not in config.toml), by key."""
+
+    __tablename__ = "setting"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[Any] = mapped_column(JSON)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_by: Mapped[str] = mapped_column(String(128), default="system")

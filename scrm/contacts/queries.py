@@ -1,0 +1,183 @@
+"""Reads of contacts: a page, and everything a page shows, in a number of queries that no page size changes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from scrm import seal
+from scrm.accounts.models import Staff
+from scrm.channels.models import Channel
+from scrm.contacts.models import Contact, ContactIdentity, Relation, Stage
+from scrm.tags.models import ContactTag
+from scrm.tags.queries import ContactTagRow, tags_of_contacts
+
+LAST_CHARACTER = "\U0010ffff"
+
+
+class Presence(StrEnum):
+    """Whether anybody is still connected with the contact."""
+
+    ACTIVE = "active"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class ContactFilter:
+    """Which contacts; None means any. ``q`` is the beginning of a name or remark, or a whole phone number."""
+
+    owner_id: str | None = None
+    channel_id: str | None = None
+    tag_ids: Sequence[str] | None = None
+    stage: Stage | None = None
+    presence: Presence | None = None
+    q: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    ids: Collection[str] | None = None
+
+
+@dataclass(frozen=True)
+class ContactCard:
+    """A contact with all that belongs to it."""
+
+    contact: Contact
+    owner: Staff | None
+    channel: Channel | None
+    identities: list[ContactIdentity] = field(default_factory=list)
+    relations: list[tuple[Relation, Staff]] = field(default_factory=list)
+    tags: list[ContactTagRow] = field(default_factory=list)
+
+
+def list_contacts(
+    session: Session,
+    which: ContactFilter,
+    *,
+    before: tuple[datetime, str] | None = None,
+    limit: int = 50,
+) -> list[Contact]:
+    """Newest first, at most ``limit``; ``before`` is (created_at, id) of the last one of the page before."""
+    query = (
+        select(Contact)
+        .where(*_conditions(session, which))
+        .order_by(Contact.created_at.desc(), Contact.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        at, contact_id = before
+        # `<= at` alone can be sought in the index; without it each page would walk there from the newest row.
+        query = query.where(Contact.created_at <= at, or_(Contact.created_at < at, Contact.id < contact_id))
+    return list(session.scalars(query))
+
+
+def _conditions(session: Session, which: ContactFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if which.owner_id is not None:
+        found.append(Contact.owner_id == which.owner_id)
+    if which.channel_id is not None:
+        found.append(Contact.first_channel_id == which.channel_id)
+    if which.stage is not None:
+        found.append(Contact.stage == which.stage)
+    if which.presence is not None:
+        lost = which.presence is Presence.LOST
+        found.append(Contact.lost_at.is_not(None) if lost else Contact.lost_at.is_(None))
+    if which.created_from is not None:
+        found.append(Contact.created_at >= which.created_from)
+    if which.created_to is not None:
+        found.append(Contact.created_at < which.created_to)
+    if which.tag_ids is not None:
+        tagged = select(ContactTag.contact_id).where(ContactTag.tag_id.in_(which.tag_ids))
+        found.append(Contact.id.in_(tagged))
+    if which.ids is not None:
+        found.append(Contact.id.in_(which.ids))
+    if which.q:
+        found.append(_matches(session, which.q))
+    return found
+
+
+def _matches(session: Session, q: str) -> ColumnElement[bool]:
+    remarked = select(Relation.contact_id).where(_begins(session, Relation.remark, q))
+    ways = [_begins(session, Contact.name, q), Contact.id.in_(remarked)]
+    phone = phone_digits(q)
+    if phone:
+        ways.append(Contact.phone_index == seal.ring().blind_index(phone))
+    return or_(*ways)
+
+
+def _begins(session: Session, column: InstrumentedAttribute[Any], prefix: str) -> ColumnElement[bool]:
+    """Begins with; on SQLite as a range, because its LIKE ignores case and so ignores the index."""
+    if session.get_bind().dialect.name == "sqlite":
+        return and_(column >= prefix, column < prefix + LAST_CHARACTER)
+    return column.startswith(prefix, autoescape=True)
+
+
+def phone_digits(text: str) -> str | None:
+    """The form in which phone numbers are kept: digits only, mainland numbers without 86. None if it is none."""
+    digits = "".join(c for c in text if c not in " -()（）+")
+    if not (digits.isascii() and digits.isdigit()):
+        return None
+    if len(digits) == 13 and digits.startswith("86"):  # noqa: PLR2004 - 86 and a mobile number
+        digits = digits[2:]
+    return digits if 7 <= len(digits) <= 15 else None  # noqa: PLR2004 - ITU-T E.164
+
+
+def load_cards(session: Session, contacts: Sequence[Contact]) -> list[ContactCard]:
+    """The contacts with owner, channel, identities, relations and tags: five queries, however many contacts."""
+    ids = [contact.id for contact in contacts]
+    if not ids:
+        return []
+    identities = _identities(session, ids)
+    relations = _relations(session, ids)
+    people = _people(session, contacts, relations)
+    channels = _channels(session, contacts)
+    tags = tags_of_contacts(session, ids)
+    return [
+        ContactCard(
+            contact,
+            people.get(contact.owner_id or ""),
+            channels.get(contact.first_channel_id or ""),
+            identities.get(contact.id, []),
+            [(relation, people[relation.staff_id]) for relation in relations.get(contact.id, [])],
+            tags[contact.id],
+        )
+        for contact in contacts
+    ]
+
+
+def _identities(session: Session, ids: Sequence[str]) -> dict[str, list[ContactIdentity]]:
+    found: dict[str, list[ContactIdentity]] = {}
+    query = select(ContactIdentity).where(ContactIdentity.contact_id.in_(ids))
+    for row in session.scalars(query.order_by(ContactIdentity.created_at, ContactIdentity.id)):
+        found.setdefault(row.contact_id, []).append(row)
+    return found
+
+
+def _relations(session: Session, ids: Sequence[str]) -> dict[str, list[Relation]]:
+    found: dict[str, list[Relation]] = {}
+    query = select(Relation).where(Relation.contact_id.in_(ids))
+    for row in session.scalars(query.order_by(Relation.added_at, Relation.id)):
+        found.setdefault(row.contact_id, []).append(row)
+    return found
+
+
+def _people(
+    session: Session, contacts: Sequence[Contact], relations: dict[str, list[Relation]]
+) -> dict[str, Staff]:
+    wanted = {contact.owner_id for contact in contacts if contact.owner_id}
+    wanted |= {relation.staff_id for rows in relations.values() for relation in rows}
+    if not wanted:
+        return {}
+    return {row.id: row for row in session.scalars(select(Staff).where(Staff.id.in_(wanted)))}
+
+
+def _channels(session: Session, contacts: Sequence[Contact]) -> dict[str, Channel]:
+    wanted = {contact.first_channel_id for contact in contacts if contact.first_channel_id}
+    if not wanted:
+        return {}
+    return {row.id: row for row in session.scalars(select(Channel).where(Channel.id.in_(wanted)))}

@@ -1,0 +1,44 @@
+"""Reads of follow-ups: one contact's, and the manager's log over all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from scrm.followups.models import Followup, FollowupKind
+
+
+def list_followups(
+    session: Session,
+    *,
+    before: tuple[datetime, str] | None = None,
+    limit: int = 50,
+    staff_id: str | None = None,
+    contact_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    kinds: Sequence[FollowupKind] = (),
+) -> list[Followup]:
+    """Newest first, at most ``limit``; ``before`` is (at, id) of the last one of the page before.
+
+    ``since`` is included, ``until`` is not.
+    """
+    query = select(Followup).order_by(Followup.at.desc(), Followup.id.desc()).limit(limit)
+    if before is not None:
+        at, followup_id = before
+        # `<= at` alone can be sought in the index; without it each page would walk there from the newest row.
+        query = query.where(Followup.at <= at, or_(Followup.at < at, Followup.id < followup_id))
+    if staff_id is not None:
+        query = query.where(Followup.staff_id == staff_id)
+    if contact_id is not None:
+        query = query.where(Followup.contact_id == contact_id)
+    if since is not None:
+        query = query.where(Followup.at >= since)
+    if until is not None:
+        query = query.where(Followup.at < until)
+    if kinds:
+        query = query.where(Followup.kind.in_(kinds))
+    return list(session.scalars(query))

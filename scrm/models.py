@@ -1,0 +1,27 @@
+"""Imports every model so that ``Base.metadata`` is complete; for migrations and tests."""
+
+from scrm.accounts import models as accounts
+from scrm.channels import models as channels
+from scrm.contacts import models as contacts
+from scrm.db import Base
+from scrm.followups import models as followups
+from scrm.inbox import models as inbox
+from scrm.jobs import models as jobs
+from scrm.outbox import models as outbox
+from scrm.routing import models as routing
+from scrm.tags import models as tags
+from scrm.timeline import models as timeline
+
+__all__ = [
+    "Base",
+    "accounts",
+    "channels",
+    "contacts",
+    "followups",
+    "inbox",
+    "jobs",
+    "outbox",
+    "routing",
+    "tags",
+    "timeline",
+]

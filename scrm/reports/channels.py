@@ -1,0 +1,274 @@
+"""What each channel brings, by local day and side by side.
+
+Local days are UTC bounds computed here, so the same SQL runs on SQLite, PostgreSQL and MySQL. The definitions:
+
+* *scans*: times somebody came through the channel; *new*: those who were nobody's contact before;
+* *lost*: contacts who left through either side's deletion and have not come back; *net* = new - lost;
+* *retained rate*: the share of the period's new contacts who are still there;
+* *tagged*: how many of the period's new contacts carry a tag today;
+* *first response*: median seconds from a new contact's scan to the rep's first response;
+* *cost per contact*: what the channel has cost by all new contacts it brought until the period's end. Costs are
+  not kept by day, so a day has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from statistics import median
+from typing import Any
+
+from sqlalchemy import ColumnElement, Executable, and_, case, exists, func, literal_column, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from scrm.channels.models import Channel, Scan
+from scrm.channels.queries import get_channel
+from scrm.contacts.models import Relation, RelationState
+from scrm.errors import Invalid
+from scrm.tags.models import ContactTag
+
+MAX_DAYS = 366
+MAX_CHANNELS = 1000  # compared at once, the newest
+MAX_RESPONSES = 100_000  # a median over more is a median over the latest so many
+
+_GONE = (RelationState.LOST, RelationState.REMOVED)
+
+Bucket = Callable[[InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None], Any], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """The figures of a period; None where there is nothing to divide by."""
+
+    scans: int = 0
+    new: int = 0
+    lost: int = 0
+    net: int = 0
+    retained_rate: float | None = None
+    tagged: int = 0
+    first_response_median_s: int | None = None
+    cost_per_contact_fen: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayFigures(Figures):
+    """The figures of one local day."""
+
+    day: date
+
+
+@dataclass(frozen=True)
+class ChannelStats:
+    """A channel's figures (or all channels') over a period, and by each of its days."""
+
+    total: Figures
+    days: list[DayFigures]
+
+
+@dataclass(frozen=True)
+class ChannelRow:
+    """One channel in a comparison. ``quality`` = its share of all new contacts × its retained rate."""
+
+    channel_id: str
+    name: str
+    state: str
+    cost_fen: int
+    figures: Figures
+    share_of_new: float | None
+    quality: float | None
+
+
+@dataclass
+class _Counts:
+    """What the queries count for one bucket; adds up."""
+
+    scans: int = 0
+    new: int = 0
+    gone: int = 0
+    tagged: int = 0
+    lost: int = 0
+    waits: list[float] = field(default_factory=list)
+
+    def figures(self) -> dict[str, Any]:
+        return {
+            "scans": self.scans,
+            "new": self.new,
+            "lost": self.lost,
+            "net": self.new - self.lost,
+            "retained_rate": round((self.new - self.gone) / self.new, 4) if self.new else None,
+            "tagged": self.tagged,
+            "first_response_median_s": round(median(self.waits)) if self.waits else None,
+        }
+
+
+@dataclass(frozen=True)
+class _Period:
+    """Local days from ``start`` to ``end``, both counted; ``bounds`` are the instants where they begin."""
+
+    start: date
+    end: date
+    bounds: Sequence[datetime]
+
+    def covers(self, column: Any) -> ColumnElement[bool]:
+        return and_(column >= self.bounds[0], column < self.bounds[-1])
+
+    @property
+    def days(self) -> list[date]:
+        return [self.start + timedelta(days=n) for n in range(len(self.bounds) - 1)]
+
+
+def channel_stats(
+    session: Session, channel_id: str | None, *, start: date, end: date, tz: tzinfo
+) -> ChannelStats:
+    """The figures of one channel, or of all with None, from ``start`` to ``end`` (both counted).
+
+    Raises NotFound, and Invalid for a period that is empty or longer than a year.
+    """
+    period = _period(start, end, tz)
+    channels = [get_channel(session, channel_id)] if channel_id else None
+    which = [channel_id] if channel_id else select(Channel.id)
+    by_day = _count(session, which, period, lambda at, _: _day_number(at, period.bounds))
+    total = _sum(by_day.values())
+    cost = _cost(session, channels)
+    spent = _per_contact(cost, sum(_brought(session, which, period).values()))
+    days = [
+        DayFigures(day=day, **by_day.get(number, _Counts()).figures())
+        for number, day in enumerate(period.days)
+    ]
+    return ChannelStats(Figures(**total.figures(), cost_per_contact_fen=spent), days)
+
+
+def compare_channels(session: Session, *, start: date, end: date, tz: tzinfo) -> list[ChannelRow]:
+    """A row for each channel, those with most new contacts first. Five queries, however many channels there are."""
+    period = _period(start, end, tz)
+    channels = session.scalars(select(Channel).order_by(Channel.id.desc()).limit(MAX_CHANNELS)).all()
+    ids = [channel.id for channel in channels]
+    counts = _count(session, ids, period, lambda _, channel_id: channel_id)
+    brought = _brought(session, ids, period)
+    all_new = sum(one.new for one in counts.values())
+    rows = []
+    for channel in channels:
+        figures = Figures(
+            **counts.get(channel.id, _Counts()).figures(),
+            cost_per_contact_fen=_per_contact(channel.cost_fen, brought.get(channel.id, 0)),
+        )
+        share = round(figures.new / all_new, 4) if all_new else None
+        quality = None if share is None or figures.retained_rate is None else share * figures.retained_rate
+        rows.append(
+            ChannelRow(
+                channel_id=channel.id,
+                name=channel.name,
+                state=channel.state.value,
+                cost_fen=channel.cost_fen,
+                figures=figures,
+                share_of_new=share,
+                quality=None if quality is None else round(quality, 4),
+            )
+        )
+    return sorted(rows, key=lambda row: (-row.figures.new, -row.figures.scans, row.name))
+
+
+def _period(start: date, end: date, tz: tzinfo) -> _Period:
+    count = (end - start).days + 1
+    if count < 1:
+        raise Invalid("invalid_period", "结束日期早于开始日期", {"end": "应不早于开始日期"})
+    if count > MAX_DAYS:
+        raise Invalid("invalid_period", f"一次最多统计 {MAX_DAYS} 天", {"start": f"最多 {MAX_DAYS} 天"})
+    days = [start + timedelta(days=n) for n in range(count + 1)]
+    return _Period(start, end, [datetime.combine(day, time.min, tzinfo=tz).astimezone(UTC) for day in days])
+
+
+def _day_number(at: Any, bounds: Sequence[datetime]) -> Any:
+    """Which day ``at`` falls into, as SQL: a binary search of CASEs, nine deep for a year."""
+
+    def search(low: int, high: int) -> Any:
+        if high - low == 1:
+            return literal_column(str(low))
+        middle = (low + high) // 2
+        return case((at < bounds[middle], search(low, middle)), else_=search(middle, high))
+
+    return search(0, len(bounds) - 1)
+
+
+def _count(session: Session, which: Any, period: _Period, bucket: Bucket) -> dict[Any, _Counts]:
+    """Bucket (day number or channel id) → what happened in it. Three queries."""
+    found: dict[Any, _Counts] = {}
+    for key, scans, new, gone, tagged in session.execute(_scans(which, period, bucket)):
+        found[key] = _Counts(int(scans), int(new), int(gone), int(tagged))
+    for key, lost in session.execute(_losses(which, period, bucket)):
+        found.setdefault(key, _Counts()).lost = int(lost)
+    for key, at, answered in session.execute(_responses(which, period, bucket)):
+        found.setdefault(key, _Counts()).waits.append((answered - at).total_seconds())
+    return found
+
+
+def _scans(which: Any, period: _Period, bucket: Bucket) -> Executable:
+    has_tag = exists().where(ContactTag.contact_id == Scan.contact_id)
+    each = (
+        select(
+            bucket(Scan.at, Scan.channel_id).label("bucket"),
+            case((Scan.is_new, 1), else_=0).label("new"),
+            case((and_(Scan.is_new, Relation.state.in_(_GONE)), 1), else_=0).label("gone"),
+            case((and_(Scan.is_new, has_tag), 1), else_=0).label("tagged"),
+        )
+        .select_from(Scan)
+        .outerjoin(Relation, and_(Relation.contact_id == Scan.contact_id, Relation.staff_id == Scan.staff_id))
+        .where(Scan.channel_id.in_(which), period.covers(Scan.at))
+        .subquery()
+    )
+    sums = (func.sum(each.c.new), func.sum(each.c.gone), func.sum(each.c.tagged))
+    return select(each.c.bucket, func.count(), *sums).group_by(each.c.bucket)
+
+
+def _losses(which: Any, period: _Period, bucket: Bucket) -> Executable:
+    each = (
+        select(bucket(Relation.lost_at, Relation.channel_id).label("bucket"), Relation.contact_id)
+        .where(Relation.channel_id.in_(which), period.covers(Relation.lost_at), Relation.state.in_(_GONE))
+        .subquery()
+    )
+    return select(each.c.bucket, func.count(each.c.contact_id.distinct())).group_by(each.c.bucket)
+
+
+def _responses(which: Any, period: _Period, bucket: Bucket) -> Executable:
+    pair = and_(Relation.contact_id == Scan.contact_id, Relation.staff_id == Scan.staff_id)
+    return (
+        select(bucket(Scan.at, Scan.channel_id), Scan.at, Relation.first_response_at)
+        .select_from(Scan)
+        .join(Relation, pair)
+        .where(Scan.channel_id.in_(which), period.covers(Scan.at), Scan.is_new)
+        .where(Relation.first_response_at >= Scan.at)
+        .order_by(Scan.at.desc())
+        .limit(MAX_RESPONSES)
+    )
+
+
+def _brought(session: Session, which: Any, period: _Period) -> dict[str, int]:
+    """Channel id → new contacts since the channel exists, until the period's end."""
+    ever = (
+        select(Scan.channel_id, func.count())
+        .where(Scan.channel_id.in_(which), Scan.at < period.bounds[-1], Scan.is_new)
+        .group_by(Scan.channel_id)
+    )
+    return {channel_id: int(count) for channel_id, count in session.execute(ever)}
+
+
+def _cost(session: Session, channels: Sequence[Channel] | None) -> int:
+    if channels is None:
+        return int(session.scalar(select(func.sum(Channel.cost_fen))) or 0)
+    return sum(channel.cost_fen for channel in channels)
+
+
+def _per_contact(cost_fen: int, contacts: int) -> int | None:
+    """Fen per contact, rounded half up; None where nobody came."""
+    return (2 * cost_fen + contacts) // (2 * contacts) if contacts else None
+
+
+def _sum(counts: Iterable[_Counts]) -> _Counts:
+    total = _Counts()
+    for one in counts:
+        total.scans, total.new = total.scans + one.scans, total.new + one.new
+        total.gone, total.tagged = total.gone + one.gone, total.tagged + one.tagged
+        total.lost += one.lost
+        total.waits.extend(one.waits)
+    return total

@@ -1,0 +1,1 @@
+"""Who is responsible, and why. Owns ``assignment``: each change of owner with its reason; never updated."""

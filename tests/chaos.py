@@ -1,0 +1,92 @@
+"""Kill the serving process at random while scans pour in, then let the judge compare both ledgers.
+
+``python -m tests.chaos [--kills 50] [--seed N] [--rate 8]``; LIANKE_CHAOS_KILLS sets the kills of the test, too.
+A seed repeats the plan (when scans and kills come), not the machine's moods.
+"""
+
+# ruff: noqa: T201 - prints for whoever runs it
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from tests.rig import Rig, Verdict, judge
+
+
+class Pouring(threading.Thread):
+    """Scans at random moments, ``rate`` a second on average, until told to stop."""
+
+    def __init__(self, rig: Rig, seed: int, rate: float) -> None:
+        super().__init__(daemon=True)
+        self._rig, self._chance, self._rate = rig, random.Random(seed), rate
+        self._over = threading.Event()
+        self.scans = 0
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            while not self._over.wait(self._chance.expovariate(self._rate)):
+                self._rig.scan(f"客户{self.scans:05d}")
+                self.scans += 1
+        except Exception as error:  # noqa: BLE001 - told at the end, by ``finish``
+            self.error = error
+
+    def finish(self) -> None:
+        self._over.set()
+        self.join(60)
+        if self.error is not None:
+            raise self.error
+
+
+def run(home: Path, *, seed: int, kills: int, rate: float, report: bool = False) -> Verdict:
+    """One run: start, kill and start again ``kills`` times, drain, judge."""
+    chance = random.Random(seed)
+    with Rig(home) as rig:
+        rig.start()
+        rig.make_channel()
+        pouring = Pouring(rig, seed, rate)
+        pouring.start()
+        for number in range(kills):
+            if chance.random() < 0.2:
+                time.sleep(
+                    chance.uniform(0.0, 0.3)
+                )  # right after it came up, while it takes over what is left
+            else:
+                time.sleep(chance.uniform(0.3, 2.5))
+            rig.kill()
+            if chance.random() < 0.2:
+                rig.launch()
+                time.sleep(chance.uniform(0.2, 1.2))  # while it starts
+                rig.kill()
+            time.sleep(chance.uniform(0.0, 0.5))
+            rig.start()
+            if report:
+                print(f"kill {number + 1}/{kills}, {pouring.scans} scans", flush=True)
+        time.sleep(1.0)
+        pouring.finish()
+        rig.drain()
+        return judge(rig)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--rate", type=float, default=8.0, help="scans per second")
+    parser.add_argument("--seed", type=int, default=random.randrange(2**31))
+    chosen = parser.parse_args()
+    print(f"seed {chosen.seed}", flush=True)
+    with tempfile.TemporaryDirectory() as home:
+        verdict = run(Path(home), seed=chosen.seed, kills=chosen.kills, rate=chosen.rate, report=True)
+    print(verdict)
+    for line in verdict.wrong:
+        print(f"  {line}")
+    return 1 if verdict.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
