@@ -31,7 +31,7 @@ POINTS: dict[str, tuple[str, str | None, str, str]] = {
 
 
 def serve(config: Path, log: Path, point: str, detail: str, skip: int) -> None:
-    """The child. Dies at ``point`` the time after ``skip`` others; ``detail`` must be in the row's kind or API."""
+    """The child. Dies at ``point`` with the row after ``skip`` others; ``detail`` must be in its kind or API."""
     with log.open("ab", buffering=0) as out:
         os.dup2(out.fileno(), 1)
         os.dup2(out.fileno(), 2)
@@ -52,10 +52,9 @@ def _arm(point: str, detail: str, skip: int) -> None:
 
     def die_in_turn(arguments: tuple[Any, ...]) -> None:
         nonlocal passed
-        if detail and not any(detail in _subject(argument) for argument in arguments):
-            return
+        subjects = [subject for argument in arguments for subject in _subjects(argument)]
         with lock:
-            passed += 1
+            passed += sum(detail in subject for subject in subjects)
             if passed > skip:
                 os._exit(KILLED)
 
@@ -71,12 +70,13 @@ def _arm(point: str, detail: str, skip: int) -> None:
     setattr(owner, name, wrapped)
 
 
-def _subject(argument: Any) -> str:
-    """What a row, or what holds rows, is about."""
+def _subjects(argument: Any) -> list[str]:
+    """What the rows among the arguments are about: rows that are worked on together count each."""
     if isinstance(argument, list):
-        return " ".join(_subject(item) for item in argument)
-    row = getattr(argument, "row", argument)
-    return str(getattr(row, "api", "") or getattr(row, "kind", ""))
+        return [subject for item in argument for subject in _subjects(item)]
+    row = getattr(argument, "row", None)
+    named = [getattr(holder, name, "") for holder in (argument, row) for name in ("api", "kind")]
+    return [str(name) for name in named if name][:1]
 
 
 @functools.cache
