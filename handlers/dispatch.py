@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from handlers import answers, app_messages, events, sync_pages, wecom_contacts, wecom_staff, wecom_tags
 from handlers.context import Context
+from scrm import batch
 from scrm.inbox.models import InboxEvent
 
 Handler = Callable[[Session, Any, Context], None]
@@ -58,24 +59,28 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 
-URGENT: Mapping[str, Handler] = {CONTACT + "add_external_contact": wecom_contacts.greet_first}
-
-
 def dispatch(session: Session, row: InboxEvent, context: Context) -> bool:
     """Run the handler of an event in the caller's transaction. False when the kind is known to nobody: 'ignored'."""
-    return _run(HANDLERS.get(row.kind), session, row, context)
-
-
-def dispatch_urgent(session: Session, row: InboxEvent, context: Context) -> bool:
-    """Run only what cannot wait; ``dispatch`` must follow. False when nothing of this kind is urgent."""
-    return _run(URGENT.get(row.kind), session, row, context)
-
-
-def _run(handler: Handler | None, session: Session, row: InboxEvent, context: Context) -> bool:
-    if handler is None or row.payload is None:
-        return False
-    event = events.load(row.kind, row.payload, row.sent_at or row.received_at)
-    if event is None:
+    handler = HANDLERS.get(row.kind)
+    event = _load(row) if handler else None
+    if handler is None or event is None:
         return False
     handler(session, event, context)
     return True
+
+
+def dispatch_urgent(
+    session: Session, rows: Sequence[InboxEvent], context: Callable[[InboxEvent], Context]
+) -> list[InboxEvent]:
+    """Run only what cannot wait, in one batch. Returns the rows it was run for, for which ``dispatch`` must follow."""
+    added = ((row, _load(row)) for row in rows if row.kind == CONTACT + "add_external_contact")
+    urgent = {row: event for row, event in added if isinstance(event, events.ContactChanged)}
+    with batch.collect(session):
+        wecom_contacts.look_ahead(session, list(urgent.values()))
+        for row, event in urgent.items():
+            wecom_contacts.greet_first(session, event, context(row))
+    return list(urgent)
+
+
+def _load(row: InboxEvent) -> events.Event | None:
+    return None if row.payload is None else events.load(row.kind, row.payload, row.sent_at or row.received_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,6 +41,11 @@ class Arrival:
     added: Added
     channel: Channel | None
     reads_profile: bool  # sending the greeting reads the profile
+
+
+def look_ahead(session: Session, events: Sequence[ContactChanged]) -> None:
+    """In a batch: ask for what greeting these needs with one query for all."""
+    contacts.find_ahead(session, {event.external_userid for event in events})
 
 
 def greet_first(session: Session, event: ContactChanged, context: Context) -> None:
@@ -143,7 +149,7 @@ def _owe_welcome(
         rep_name=staff.name,
         customer_name=added.contact.name or None,
     )
-    outbox.enqueue(
+    outbox.owe(
         session,
         command,
         now=context.now,

@@ -8,7 +8,6 @@ from datetime import datetime
 
 import structlog
 from prometheus_client import Counter, Histogram
-from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
 from bot.workers.give_way import GiveWay
@@ -23,7 +22,8 @@ from scrm.outbox import service as outbox
 
 log = structlog.get_logger(__name__)
 
-BATCH = 8  # scans handled together: their transaction holds the database for some tens of milliseconds
+BATCH = 32  # scans greeted together; other work of theirs comes in smaller pieces, for it holds up greetings
+CROWD = 8  # from so many waiting scans on, all are greeted before the first is handled to the end
 SMALL_BATCH = 3  # other events, which must not keep a scan waiting
 PUT_OFF = 2  # the priority of an event whose greeting is owed: before answers, after other greetings
 
@@ -54,7 +54,7 @@ class InboxWorker:
 
     def _urgent_step(self) -> int:
         rows = self._claim(BATCH, urgent=True)
-        left = self._greet_first(rows) if len(rows) == BATCH else rows  # a full batch: more are waiting
+        left = self._greet_first(rows) if len(rows) >= CROWD else rows
         if left:
             self._handle_batch(left)
         return len(rows)
@@ -75,19 +75,13 @@ class InboxWorker:
         """Do what cannot wait and put the rest off, in one transaction; which rows are still to be handled."""
         try:
             with self._database.write() as session:
-                left = [row for row in rows if not self._greet(session, row)]
+                greeted = dispatch_urgent(session, rows, self._context)
+                inbox.put_off(session, greeted, priority=PUT_OFF, now=self._clock())
         except Exception as error:  # noqa: BLE001 - whose it is shows when each runs alone
             log.info("event_batch_split", events=len(rows), why=type(error).__name__)
             return rows
         self._wakeups.wake(Queue.WELCOME)
-        return left
-
-    def _greet(self, session: Session, row: InboxEvent) -> bool:
-        with bound_contextvars(event_id=row.id, request_id=row.request_id):
-            if not dispatch_urgent(session, row, self._context(row)):
-                return False
-        inbox.put_off(session, row, priority=PUT_OFF, now=self._clock())
-        return True
+        return [row for row in rows if row not in greeted]
 
     def _context(self, row: InboxEvent) -> Context:
         return Context(now=self._clock(), received_at=row.received_at, caused_by=row.id, corp=self._corp)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
+from scrm import batch
 from scrm.accounts.models import Department, Setting, Staff, StaffDepartment, StaffStatus
 from scrm.accounts.rules import DepartmentSeen, StaffProfile
 from scrm.db import insert_ignore
@@ -59,7 +60,9 @@ def get_staff(session: Session, staff_id: str) -> Staff:
 
 def ensure_staff(session: Session, userid: str, *, now: datetime) -> Staff:
     """The row of a userid that was mentioned; made, and its reading ordered, when we hear of it first."""
-    return ensure_staff_rows(session, [userid], now=now)[userid]
+    return batch.lookup(
+        session, (Staff, userid), lambda: ensure_staff_rows(session, [userid], now=now)[userid]
+    )
 
 
 def ensure_staff_rows(

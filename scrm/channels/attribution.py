@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from scrm import batch
 from scrm.accounts.models import Staff
 from scrm.channels.models import Channel, Scan
 from scrm.channels.queries import find_by_state
@@ -35,7 +36,6 @@ def attribute_scan(  # noqa: PLR0913 - all by keyword
     scan by time. A second call with the same ``key`` changes nothing. ``counts=False``: an old event of a connection
     whose scan is counted, a replay or a half-add after its add; it may still tell the first source.
     """
-    session.flush()  # contact, relation and staff may be new in this transaction
     channel = find_by_state(session, state)
     if channel is None:
         return None
@@ -52,7 +52,9 @@ def attribute_scan(  # noqa: PLR0913 - all by keyword
         "is_new": is_new_contact,
         "effect_key": key[:128],
     }
-    if not insert_ignore(session, Scan, [scan]):
+    if is_new_contact:
+        batch.insert(session, Scan, scan)
+    elif not insert_ignore(session, Scan, [scan]):
         return channel
     timeline.append(
         session,

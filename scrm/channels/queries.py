@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from scrm import batch
 from scrm.accounts.models import Staff
 from scrm.channels.models import Channel, ChannelCode, ChannelStaff, ChannelTag
 from scrm.errors import NotFound
@@ -36,7 +37,7 @@ def find_by_state(session: Session, state: str | None) -> Channel | None:
     """The channel whose code carries this ``state``; None for nothing or a state that is not ours."""
     if not state:
         return None
-    return session.scalar(_BY_STATE, {"of_state": state})
+    return batch.lookup(session, (Channel, state), lambda: session.scalar(_BY_STATE, {"of_state": state}))
 
 
 _BY_STATE = (

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from scrm.db import Base, UtcDateTime, enum_type, id_column
 from scrm.ids import ID_LENGTH
@@ -76,6 +76,8 @@ class ContactIdentity(Base):
     value: Mapped[str] = mapped_column(String(128))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
+    contact: Mapped[Contact] = relationship(lazy="raise")  # so that a flush inserts the contact first
+
 
 class RelationState(StrEnum):
     """How a pair stands; an ended one may become active again."""
@@ -116,3 +118,5 @@ class Relation(Base):
         Boolean, default=False
     )  # the rep is told once the name is known
     first_response_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    contact: Mapped[Contact] = relationship(lazy="raise")  # so that a flush inserts the contact first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from scrm import seal
+from scrm import batch, seal
 from scrm.accounts.models import Staff
 from scrm.contacts.models import Contact, ContactIdentity, IdentityKind, Relation, RelationState
 from scrm.errors import NotFound
+from scrm.ids import new_id
 from scrm.timeline import service as timeline
 
 LIVE = (RelationState.HALF, RelationState.ACTIVE)
@@ -32,13 +34,30 @@ class Added:
 
 def find_by_identity(session: Session, kind: IdentityKind, value: str) -> Contact | None:
     """The contact an identity belongs to."""
-    return session.scalar(_BY_IDENTITY, {"of_kind": kind, "of_value": value})
+    wanted = {"of_kind": kind, "of_value": value}
+    return batch.lookup(session, (kind, value), lambda: session.scalar(_BY_IDENTITY, wanted))
+
+
+def find_ahead(session: Session, external_userids: Collection[str]) -> None:
+    """In a batch: look these contacts up with one query for all."""
+    known = dict(session.execute(_WITH_VALUE, {"of_values": list(external_userids)}).all())
+    for external_userid in external_userids:
+        batch.remember(session, (IdentityKind.WECOM, external_userid), known.get(external_userid))
 
 
 _BY_IDENTITY = (
     select(Contact)
     .join(ContactIdentity, ContactIdentity.contact_id == Contact.id)
     .where(ContactIdentity.kind == bindparam("of_kind"), ContactIdentity.value == bindparam("of_value"))
+)
+
+_WITH_VALUE = (
+    select(ContactIdentity.value, Contact)
+    .join(Contact, ContactIdentity.contact_id == Contact.id)
+    .where(
+        ContactIdentity.kind == IdentityKind.WECOM,
+        ContactIdentity.value.in_(bindparam("of_values", expanding=True)),
+    )
 )
 
 
@@ -78,12 +97,11 @@ def ensure_contact(session: Session, external_userid: str, *, at: datetime) -> t
     contact = find_by_external_userid(session, external_userid)
     if contact is not None:
         return contact, False
-    contact = Contact(created_at=at)
-    session.add(contact)
-    session.flush()
-    session.add(
-        ContactIdentity(contact_id=contact.id, kind=IdentityKind.WECOM, value=external_userid, created_at=at)
-    )
+    contact = Contact(id=new_id(), created_at=at)
+    identity = ContactIdentity(kind=IdentityKind.WECOM, value=external_userid, created_at=at)
+    identity.contact = contact
+    session.add(identity)
+    batch.remember(session, (IdentityKind.WECOM, external_userid), contact)
     return contact, True
 
 
@@ -99,11 +117,13 @@ def record_added(
     relation = None if new_contact else find_relation(session, contact.id, staff.id)
     wanted = RelationState.HALF if half else RelationState.ACTIVE
     if relation is None:
-        relation = Relation(contact_id=contact.id, staff_id=staff.id, state=wanted, event_at=at, added_at=at)
+        relation = Relation(
+            id=new_id(), contact_id=contact.id, staff_id=staff.id, state=wanted, event_at=at, added_at=at
+        )
+        relation.contact = contact
         session.add(relation)
         if not new_contact:
             contact.lost_at = None
-        session.flush()
         _added_entry(session, contact, staff, at=at, half=half, regained=False)
         return Added(contact, relation, new_contact, is_new_relation=True, regained=False, current=True)
     if at < relation.event_at:

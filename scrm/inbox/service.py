@@ -7,9 +7,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
@@ -162,10 +162,26 @@ def mark_failed(session: Session, row: InboxEvent, error: str, *, now: datetime)
     return EventState.PENDING
 
 
-def put_off(session: Session, row: InboxEvent, *, priority: int, now: datetime) -> None:
-    """What could not wait is done: the rest of a leased event comes later. Raises LeaseLost when it is not ours."""
-    again = {"state": EventState.PENDING, "priority": priority, "attempts": row.attempts - 1}
-    _finish(session, row, available_at=now, **again)
+def put_off(session: Session, rows: Sequence[InboxEvent], *, priority: int, now: datetime) -> None:
+    """What could not wait is done: the rest of events claimed together comes later. Raises LeaseLost if any is lost."""
+    if not rows:
+        return
+    mine = {"ids": [row.id for row in rows], "token": rows[0].lease_token}
+    later = {"priority": priority, "available_at": now}
+    if affected(session.execute(_PUT_OFF, {**mine, **later})) < len(rows):
+        raise LeaseLost("inbox", rows[0].id)
+
+
+_INBOX = cast("Table", InboxEvent.__table__)
+_PUT_OFF = (
+    update(_INBOX)
+    .where(
+        _INBOX.c.id.in_(bindparam("ids", expanding=True)),
+        _INBOX.c.state == EventState.LEASED,
+        _INBOX.c.lease_token == bindparam("token"),
+    )
+    .values(state=EventState.PENDING, attempts=_INBOX.c.attempts - 1)
+)
 
 
 def is_waiting(session: Session, *, lane: str | None) -> bool:

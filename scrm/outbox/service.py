@@ -13,6 +13,7 @@ from sqlalchemy import Table, and_, bindparam, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
+from scrm import batch
 from scrm.db import affected, insert_ignore
 from scrm.errors import Conflict, LeaseLost, NotFound
 from scrm.inbox import service as inbox
@@ -51,11 +52,39 @@ def enqueue(
 
     After ``deadline`` the call is dropped and reported, never made late.
     """
-    row = {
+    row = _owed(command, now=now, contact_id=contact_id, caused_by=caused_by)
+    row |= {"available_at": not_before or now, "expires_at": deadline}
+    new = insert_ignore(session, OutboxCall, [row]) == 1
+    if new and (not_before is None or not_before <= now):
+        session.info[OWED_WELCOME if command.priority == 0 else OWED] = True
+    return new
+
+
+def owe(
+    session: Session,
+    command: Command,
+    *,
+    now: datetime,
+    contact_id: str | None = None,
+    caused_by: int | None = None,
+    deadline: datetime | None = None,
+) -> None:
+    """As ``enqueue``, for those who do not ask whether it was new: a batch writes all its calls together."""
+    row = _owed(command, now=now, contact_id=contact_id, caused_by=caused_by)
+    batch.insert(session, OutboxCall, row | {"expires_at": deadline})
+    session.info[OWED_WELCOME if command.priority == 0 else OWED] = True
+
+
+def _owed(
+    command: Command, *, now: datetime, contact_id: str | None, caused_by: int | None
+) -> dict[str, Any]:
+    is_repeatable = command.recovery == Recovery.WINDOW  # inside the platform's window, if it is identical
+    return {
         "effect_key": command.effect_key,
         "api": command.api,
         "command_kind": type(command).__name__,
         "command": to_json(command),
+        "request": request_text(command) if is_repeatable else None,
         "lane": command.lane,
         "priority": command.priority,
         "state": CallState.PENDING,
@@ -63,18 +92,12 @@ def enqueue(
         "attempts": 0,
         "attempt_limit": MAX_ATTEMPTS,
         "uncertain": False,
-        "available_at": not_before or now,
-        "expires_at": deadline,
+        "available_at": now,
+        "expires_at": None,
         "contact_id": contact_id,
         "caused_by": caused_by,
         "created_at": now,
     }
-    if command.recovery == Recovery.WINDOW:
-        row["request"] = request_text(command)  # a repeat inside the platform's window must be identical
-    new = insert_ignore(session, OutboxCall, [row]) == 1
-    if new and (not_before is None or not_before <= now):
-        session.info[OWED_WELCOME if command.priority == 0 else OWED] = True
-    return new
 
 
 def claim_calls(

@@ -325,4 +325,4 @@ def _tell(
 ) -> bool:
     said: dict[str, Any] = {name: value for name, value in detail.items() if value is not None}
     said |= {"tags": [tag.name for tag in tags], "tag_ids": [tag.id for tag in tags]}
-    return timeline.append(session, contact_id, kind, at=at, actor=actor, detail=said, key=key)
+    return timeline.append_once(session, contact_id, kind, at=at, actor=actor, detail=said, key=key)

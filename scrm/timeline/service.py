@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from scrm import batch
 from scrm.db import insert_ignore
 from scrm.timeline.models import TimelineEntry
 
@@ -21,20 +22,47 @@ def append(
     detail: dict[str, Any] | None = None,
     key: str | None = None,
     staff_id: str | None = None,
-) -> bool:
-    """Add one entry about a contact (or, with ``staff_id``, about a member). Whether it was added.
+) -> None:
+    """Add one entry about a contact (or, with ``staff_id``, about a member).
 
     With a ``key``, only once however often it is called.
 
     ``actor`` is ``system``, ``customer``, ``staff:<userid>`` or ``token:<name>``.
     """
-    row = {
+    entry = _row(contact_id, kind, at=at, actor=actor, detail=detail, key=key)
+    batch.insert(session, TimelineEntry, entry | {"staff_id": staff_id})
+
+
+def append_once(
+    session: Session,
+    contact_id: str,
+    kind: str,
+    *,
+    at: datetime,
+    actor: str,
+    detail: dict[str, Any],
+    key: str | None,
+) -> bool:
+    """As ``append``, at once; whether it was added, for those who act only on news."""
+    entry = _row(contact_id, kind, at=at, actor=actor, detail=detail, key=key)
+    return insert_ignore(session, TimelineEntry, [entry]) == 1
+
+
+def _row(
+    contact_id: str | None,
+    kind: str,
+    *,
+    at: datetime,
+    actor: str,
+    detail: dict[str, Any] | None,
+    key: str | None,
+) -> dict[str, Any]:
+    return {
         "contact_id": contact_id,
-        "staff_id": staff_id,
+        "staff_id": None,
         "kind": kind,
         "at": at,
         "actor": actor[:128],
         "detail": detail or {},
         "effect_key": key[:160] if key else None,
     }
-    return insert_ignore(session, TimelineEntry, [row]) == 1

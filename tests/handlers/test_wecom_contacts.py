@@ -746,8 +746,7 @@ def test_greeting_first_and_the_rest_later_comes_to_the_same(session: Session):
     original = corp.again
 
     def in_two_steps(row: InboxEvent, **more: Any) -> None:
-        dispatch_urgent(session, row, Context(row.received_at, row.received_at, row.id, CORP))
-        session.flush()
+        dispatch_urgent(session, [row], lambda row: Context(row.received_at, row.received_at, row.id, CORP))
         session.expire_all()
         original(row, **more)
 

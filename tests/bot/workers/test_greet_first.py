@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.workers import give_way
-from bot.workers.inbox_worker import BATCH, PUT_OFF
+from bot.workers.inbox_worker import BATCH, CROWD, PUT_OFF
 from handlers.events import envelope
 from handlers.xml import parse
 from scrm.channels import service as channels
@@ -87,10 +87,10 @@ def test_a_full_batch_is_greeted_and_put_off(stand: Stand):
 
 
 def test_few_scans_are_handled_at_once(stand: Stand):
-    arrive(stand, *range(BATCH - 1))
+    arrive(stand, *range(CROWD - 1))
 
-    assert stand.inbox_worker.step() == BATCH - 1
-    assert owned(stand) == BATCH - 1
+    assert stand.inbox_worker.step() == CROWD - 1
+    assert owned(stand) == CROWD - 1
     assert {event.state for event in stand.events()} == {EventState.DONE}
 
 
@@ -185,17 +185,17 @@ def test_a_reading_that_the_greeting_saved_is_not_made(stand: Stand):
         channels.set_default_welcome(
             session, {"welcomes": [{"text": "{customer}您好"}]}, actor="t", now=stand.clock()
         )
-    for number in range(BATCH):
+    for number in range(CROWD):
         stand.platform.profiles[f"wm{number}"] = {"name": f"客户{number}", "type": 1}
-    arrive(stand, *range(BATCH))
-    assert stand.inbox_worker.step() == BATCH
+    arrive(stand, *range(CROWD))
+    assert stand.inbox_worker.step() == CROWD
     stand.send()
 
     drain(stand)
 
     readings = [call.state for call in stand.calls() if call.command_kind == "FetchContact"]
-    assert readings == [CallState.SKIPPED] * BATCH
-    assert sum(call.command_kind == "NotifyStaff" for call in stand.calls()) == BATCH
+    assert readings == [CallState.SKIPPED] * CROWD
+    assert sum(call.command_kind == "NotifyStaff" for call in stand.calls()) == CROWD
 
 
 def test_other_events_wait_while_a_welcome_is_due(stand: Stand):

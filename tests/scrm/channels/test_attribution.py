@@ -57,7 +57,7 @@ def test_second_scan_keeps_first_source_and_is_recorded(session, now, world):
 def test_the_same_key_counts_once(session, now, world):
     first, second, contact, relation, scan = world
     scan(first, now, key="k")
-    assert scan(second, now + timedelta(days=1), key="k") is second
+    assert scan(second, now + timedelta(days=1), key="k", is_new=False) is second
     assert len(session.scalars(select(Scan)).all()) == 1
     assert (contact.first_channel_id, relation.channel_id) == (first.id, first.id)
 
