@@ -28,6 +28,11 @@ from scrm.tags.models import TagSource
 CLOCKS_DIFFER = timedelta(minutes=5)  # ours and the platform's: an end we only infer must not outrun a re-add
 
 
+def look_ahead(session: Session, events: Sequence[Answer]) -> None:
+    """In a batch: ask for what these profiles need with a query or two for all."""
+    contacts.find_ahead(session, {event.command["external_userid"] for event in events})
+
+
 def on_contact_read(session: Session, event: Answer, context: Context) -> None:
     """A profile was read, or could not be: take it over, then remark the contact and tell the rep."""
     contact = contacts.find_by_external_userid(session, event.command["external_userid"])
@@ -108,8 +113,8 @@ def _remark_and_tell(
         command = SetRemark(
             userid=staff.userid, external_userid=external_userid, remark=remark, unique=f"add:{stamp}"
         )
-        outbox.enqueue(session, command, now=context.now, contact_id=contact.id, caused_by=context.caused_by)
-    outbox.enqueue(
+        outbox.owe(session, command, now=context.now, contact_id=contact.id, caused_by=context.caused_by)
+    outbox.owe(
         session,
         _notice(session, context, contact, relation, staff, channel, stamp),
         now=context.now,

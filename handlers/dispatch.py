@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -59,28 +60,53 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 
+# Kinds whose events are handled as one batch, and what they look up together. Their handlers read nothing back that
+# another event of the same kind wrote: each is about a contact of its own, which their lanes see to.
+TOGETHER: Mapping[str, Callable[[Session, Sequence[Any]], None]] = {
+    CONTACT + "add_external_contact": wecom_contacts.look_ahead,
+    "answer.externalcontact/get": answers.look_ahead,
+}
+
+Contexts = Callable[[InboxEvent], AbstractContextManager[Context]]  # entered while its event is handled
+
+
 def dispatch(session: Session, row: InboxEvent, context: Context) -> bool:
     """Run the handler of an event in the caller's transaction. False when the kind is known to nobody: 'ignored'."""
-    handler = HANDLERS.get(row.kind)
-    event = _load(row) if handler else None
-    if handler is None or event is None:
-        return False
-    handler(session, event, context)
-    return True
+    return dispatch_together(session, [row], lambda _row: nullcontext(context))[0]
 
 
-def dispatch_urgent(
-    session: Session, rows: Sequence[InboxEvent], context: Callable[[InboxEvent], Context]
-) -> list[InboxEvent]:
+def dispatch_together(session: Session, rows: Sequence[InboxEvent], context: Contexts) -> list[bool]:
+    """As ``dispatch``, for events of one kind."""
+    loaded = [(row, _load(row)) for row in rows]
+    look_ahead = TOGETHER.get(rows[0].kind) if len(rows) > 1 else None
+    if look_ahead is None:
+        return [_run(session, row, event, context) for row, event in loaded]
+    with batch.collect(session):
+        look_ahead(session, [event for _, event in loaded if event])
+        return [_run(session, row, event, context) for row, event in loaded]
+
+
+def dispatch_urgent(session: Session, rows: Sequence[InboxEvent], context: Contexts) -> list[InboxEvent]:
     """Run only what cannot wait, in one batch. Returns the rows it was run for, for which ``dispatch`` must follow."""
     added = ((row, _load(row)) for row in rows if row.kind == CONTACT + "add_external_contact")
     urgent = {row: event for row, event in added if isinstance(event, events.ContactChanged)}
     with batch.collect(session):
         wecom_contacts.look_ahead(session, list(urgent.values()))
         for row, event in urgent.items():
-            wecom_contacts.greet_first(session, event, context(row))
+            with context(row) as its:
+                wecom_contacts.greet_first(session, event, its)
     return list(urgent)
 
 
+def _run(session: Session, row: InboxEvent, event: events.Event | None, context: Contexts) -> bool:
+    if event is None:
+        return False
+    with context(row) as its:
+        HANDLERS[row.kind](session, event, its)
+    return True
+
+
 def _load(row: InboxEvent) -> events.Event | None:
-    return None if row.payload is None else events.load(row.kind, row.payload, row.sent_at or row.received_at)
+    if row.kind not in HANDLERS or row.payload is None:
+        return None
+    return events.load(row.kind, row.payload, row.sent_at or row.received_at)

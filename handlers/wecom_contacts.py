@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from handlers.context import Context
 from handlers.events import ContactChanged
+from scrm import batch
 from scrm.accounts.models import Staff
 from scrm.accounts.service import ensure_staff
 from scrm.channels import rules as channel_rules
@@ -44,7 +45,7 @@ class Arrival:
 
 
 def look_ahead(session: Session, events: Sequence[ContactChanged]) -> None:
-    """In a batch: ask for what greeting these needs with one query for all."""
+    """In a batch: ask for what these need with a query or two for all."""
     contacts.find_ahead(session, {event.external_userid for event in events})
 
 
@@ -179,7 +180,10 @@ def _tag_by_channel(
     staff: Staff,
     channel: Channel,
 ) -> None:
-    tag_ids = list(session.scalars(_CHANNEL_TAGS, {"of_channel": channel.id}))
+    asked = {"of_channel": channel.id}
+    tag_ids = batch.lookup(
+        session, (ChannelTag, channel.id), lambda: list(session.scalars(_CHANNEL_TAGS, asked))
+    )
     if not tag_ids:
         return
     tags.set_tags(

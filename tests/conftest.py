@@ -8,12 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy.orm import Session
 
 import scrm.models  # noqa: F401 - every table must be known
 from migrations import runner
 from scrm import seal
 from scrm.db import Database
+
+settings.register_profile("lianke", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # busy machines
+settings.load_profile("lianke")
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # Monday 10:00 in Shanghai
 

@@ -21,7 +21,7 @@ KILLED = 137
 POINTS: dict[str, tuple[str, str | None, str, str]] = {
     "event recorded, callback not answered": ("bot.callbacks.intake", "Intake", "_write", "after"),
     "event claimed": ("bot.workers.inbox_worker", "InboxWorker", "_handle_batch", "before"),
-    "event handled, not committed": ("bot.workers.inbox_worker", None, "dispatch", "after"),
+    "event handled, not committed": ("bot.workers.inbox_worker", None, "dispatch_together", "after"),
     "event done": ("bot.workers.inbox_worker", "InboxWorker", "_run", "after"),
     "call claimed, not sent": ("bot.workers.outbox_worker", "OutboxWorker", "perform", "before"),
     "call answered, not recorded": ("bot.workers.recorder", "Recorder", "_finish", "before"),

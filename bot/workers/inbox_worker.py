@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import structlog
@@ -13,7 +14,7 @@ from structlog.contextvars import bound_contextvars
 from bot.workers.give_way import GiveWay
 from bot.workers.wakeup import Queue, Wakeups
 from handlers.context import Context, Corp
-from handlers.dispatch import dispatch, dispatch_urgent
+from handlers.dispatch import dispatch_together, dispatch_urgent
 from scrm.db import Database
 from scrm.errors import LeaseLost
 from scrm.inbox import service as inbox
@@ -24,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 32  # scans greeted together; other work of theirs comes in smaller pieces, for it holds up greetings
 CROWD = 8  # from so many waiting scans on, all are greeted before the first is handled to the end
-SMALL_BATCH = 3  # other events, which must not keep a scan waiting
+SMALL_BATCH = 12  # other events, which must not keep a scan waiting
 PUT_OFF = 2  # the priority of an event whose greeting is owed: before answers, after other greetings
 
 EVENTS = Counter("lianke_inbox_events_total", "Events handled, by outcome", ["outcome"])
@@ -83,11 +84,17 @@ class InboxWorker:
         self._wakeups.wake(Queue.WELCOME)
         return [row for row in rows if row not in greeted]
 
-    def _context(self, row: InboxEvent) -> Context:
-        return Context(now=self._clock(), received_at=row.received_at, caused_by=row.id, corp=self._corp)
+    @contextmanager
+    def _context(self, row: InboxEvent) -> Iterator[Context]:
+        with bound_contextvars(event_id=row.id, request_id=row.request_id):
+            yield Context(now=self._clock(), received_at=row.received_at, caused_by=row.id, corp=self._corp)
 
     def _handle_batch(self, rows: list[InboxEvent]) -> None:
-        """All in one transaction, which is most of an event's cost; if one fails, each in its own: it fails alone."""
+        """Events of one kind in one transaction, which is most of an event's cost; if one fails, each in its own."""
+        for kind in dict.fromkeys(row.kind for row in rows):
+            self._handle_kind([row for row in rows if row.kind == kind])
+
+    def _handle_kind(self, rows: list[InboxEvent]) -> None:
         if len(rows) > 1:
             try:
                 handled = self._run(rows)
@@ -112,13 +119,11 @@ class InboxWorker:
 
     def _run(self, rows: list[InboxEvent]) -> list[bool]:
         """Effects, calls owed and 'done' of all rows in one transaction; whether each was known to anybody."""
-        handled = []
         with self._database.write() as session:
-            for row in rows:
-                with bound_contextvars(event_id=row.id, request_id=row.request_id):
-                    known = dispatch(session, row, self._context(row))
-                inbox.mark_done(session, row, now=self._clock(), ignored=not known)
-                handled.append(known)
+            handled = dispatch_together(session, rows, self._context)
+            for ignored in (False, True):
+                done = [row for row, known in zip(rows, handled, strict=True) if known is not ignored]
+                inbox.mark_done_together(session, done, now=self._clock(), ignored=ignored)
             owed = session.info
         wanted = {outbox.OWED_WELCOME: Queue.WELCOME, outbox.OWED: Queue.OUTBOX}
         queues = [queue for name, queue in wanted.items() if owed.get(name)]

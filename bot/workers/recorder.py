@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from bot.workers.sender import Attempt
 from bot.workers.wakeup import Queue, Wakeups
+from scrm import batch
 from scrm.db import Database
 from scrm.inbox import service as inbox
 from scrm.outbox import service as outbox
@@ -58,31 +59,32 @@ class Recorder:
         with self._turn:
             while not result.is_over:
                 with self._list:
-                    batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-                self._write(batch)
+                    taken, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+                self._write(taken)
         if result.error is not None:
             raise result.error
         assert result.state is not None  # noqa: S101 - for mypy: is_over says so
         return result.state
 
-    def _write(self, batch: list[Result]) -> None:
+    def _write(self, results: list[Result]) -> None:
         """All in one transaction; if one fails, each in its own: it fails alone."""
         try:
-            states = self._commit(batch)
+            states = self._commit(results)
         except Exception as error:  # noqa: BLE001 - told to whoever waits for this result
-            if len(batch) == 1:
-                batch[0].error = error
+            if len(results) == 1:
+                results[0].error = error
                 return
-            for result in batch:
+            for result in results:
                 self._write([result])
             return
-        for result, state in zip(batch, states, strict=True):
+        for result, state in zip(results, states, strict=True):
             result.state = state
 
-    def _commit(self, batch: list[Result]) -> list[CallState]:
+    def _commit(self, results: list[Result]) -> list[CallState]:
         with self._database.write() as session:
             now = self._clock()
-            states = [self._finish(session, result, now) for result in batch]
+            with batch.collect(session):
+                states = [self._finish(session, result, now) for result in results]
             arrived = session.info.get(inbox.ARRIVED)
         if arrived:
             self._wakeups.wake(Queue.INBOX)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Integer, bindparam, select
 from sqlalchemy.orm import Session
 
 from scrm import batch, seal
@@ -17,6 +17,7 @@ from scrm.errors import NotFound
 from scrm.ids import new_id
 from scrm.timeline import service as timeline
 
+MAX_RELATIONS = 500
 LIVE = (RelationState.HALF, RelationState.ACTIVE)
 
 
@@ -38,18 +39,27 @@ def find_by_identity(session: Session, kind: IdentityKind, value: str) -> Contac
     return batch.lookup(session, (kind, value), lambda: session.scalar(_BY_IDENTITY, wanted))
 
 
-def find_ahead(session: Session, external_userids: Collection[str]) -> None:
-    """In a batch: look these contacts up with one query for all."""
-    known = dict(session.execute(_WITH_VALUE, {"of_values": list(external_userids)}).all())
-    for external_userid in external_userids:
-        batch.remember(session, (IdentityKind.WECOM, external_userid), known.get(external_userid))
-
-
 _BY_IDENTITY = (
     select(Contact)
     .join(ContactIdentity, ContactIdentity.contact_id == Contact.id)
     .where(ContactIdentity.kind == bindparam("of_kind"), ContactIdentity.value == bindparam("of_value"))
 )
+
+
+def find_ahead(session: Session, external_userids: Collection[str]) -> None:
+    """In a batch: look these contacts and their relations up with one query each."""
+    known = dict(session.execute(_WITH_VALUE, {"of_values": list(external_userids)}).all())
+    for external_userid in external_userids:
+        batch.remember(session, (IdentityKind.WECOM, external_userid), known.get(external_userid))
+    relations: dict[str, list[Relation]] = {contact.id: [] for contact in known.values()}
+    if relations:
+        asked = {"of_contacts": list(relations), "at_most": MAX_RELATIONS * len(relations)}
+        for relation in session.scalars(_RELATIONS_OF, asked):
+            relations[relation.contact_id].append(relation)
+            batch.remember(session, (Relation, relation.contact_id, relation.staff_id), relation)
+    for contact_id, of_contact in relations.items():
+        batch.remember(session, (Relation, contact_id), of_contact)
+
 
 _WITH_VALUE = (
     select(ContactIdentity.value, Contact)
@@ -84,7 +94,8 @@ def external_userid_of(session: Session, contact_id: str) -> str | None:
 
 def find_relation(session: Session, contact_id: str, staff_id: str) -> Relation | None:
     """The pair, whatever its state."""
-    return session.scalar(_OF_PAIR, {"of_contact": contact_id, "of_staff": staff_id})
+    pair = {"of_contact": contact_id, "of_staff": staff_id}
+    return batch.lookup(session, (Relation, contact_id, staff_id), lambda: session.scalar(_OF_PAIR, pair))
 
 
 _OF_PAIR = select(Relation).where(
@@ -230,6 +241,7 @@ def update_profile(session: Session, contact: Contact, profile: dict[str, Any], 
         session.add(
             ContactIdentity(contact_id=contact.id, kind=IdentityKind.UNIONID, value=unionid, created_at=at)
         )
+        batch.remember(session, (IdentityKind.UNIONID, unionid), contact)
 
 
 def update_follow(relation: Relation, follow: dict[str, Any]) -> None:
@@ -250,12 +262,13 @@ def set_phone(contact: Contact, phone: str | None) -> None:
 
 def list_relations(session: Session, contact_id: str) -> list[Relation]:
     """All pairs of a contact, oldest first, at most 500."""
-    return list(session.scalars(_RELATIONS, {"of_contact": contact_id}))
+    asked = {"of_contacts": [contact_id], "at_most": MAX_RELATIONS}
+    return batch.lookup(session, (Relation, contact_id), lambda: list(session.scalars(_RELATIONS_OF, asked)))
 
 
-_RELATIONS = (
+_RELATIONS_OF = (
     select(Relation)
-    .where(Relation.contact_id == bindparam("of_contact"))
+    .where(Relation.contact_id.in_(bindparam("of_contacts", expanding=True)))
     .order_by(Relation.added_at)
-    .limit(500)
+    .limit(bindparam("at_most", type_=Integer))
 )

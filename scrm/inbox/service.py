@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, select, update
+from sqlalchemy import Table, Update, bindparam, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
+from scrm import batch
 from scrm.db import affected, insert_ignore
 from scrm.errors import Conflict, LeaseLost, NotFound
 from scrm.inbox.models import EventState, InboxEvent
@@ -101,7 +102,7 @@ def record_answer(  # noqa: PLR0913 - all by keyword
     priority: int = 3,
     call_id: int | None = None,
     asked_at: datetime | None = None,
-) -> int:
+) -> None:
     """Keep a platform answer as an event ``answer.<api>``; ``key`` makes it count once.
 
     ``asked_at``: when the question left us. The answer may be older than anything that happened since.
@@ -119,7 +120,7 @@ def record_answer(  # noqa: PLR0913 - all by keyword
         caused_by_call=call_id,
     )
     session.info[ARRIVED] = True
-    return record(session, [arrival])
+    batch.insert(session, InboxEvent, arrival.row())
 
 
 def claim_events(
@@ -162,26 +163,37 @@ def mark_failed(session: Session, row: InboxEvent, error: str, *, now: datetime)
     return EventState.PENDING
 
 
+def mark_done_together(
+    session: Session, rows: Sequence[InboxEvent], *, now: datetime, ignored: bool = False
+) -> None:
+    """``mark_done`` for events that were claimed together. Raises LeaseLost when any is not ours."""
+    state = EventState.IGNORED if ignored else EventState.DONE
+    _finish_together(session, rows, _DONE, {"state": state, "done_at": now})
+
+
 def put_off(session: Session, rows: Sequence[InboxEvent], *, priority: int, now: datetime) -> None:
     """What could not wait is done: the rest of events claimed together comes later. Raises LeaseLost if any is lost."""
+    _finish_together(session, rows, _PUT_OFF, {"priority": priority, "available_at": now})
+
+
+def _finish_together(
+    session: Session, rows: Sequence[InboxEvent], change: Update, values: dict[str, Any]
+) -> None:
     if not rows:
         return
     mine = {"ids": [row.id for row in rows], "token": rows[0].lease_token}
-    later = {"priority": priority, "available_at": now}
-    if affected(session.execute(_PUT_OFF, {**mine, **later})) < len(rows):
+    if affected(session.execute(change, {**mine, **values})) < len(rows):
         raise LeaseLost("inbox", rows[0].id)
 
 
 _INBOX = cast("Table", InboxEvent.__table__)
-_PUT_OFF = (
-    update(_INBOX)
-    .where(
-        _INBOX.c.id.in_(bindparam("ids", expanding=True)),
-        _INBOX.c.state == EventState.LEASED,
-        _INBOX.c.lease_token == bindparam("token"),
-    )
-    .values(state=EventState.PENDING, attempts=_INBOX.c.attempts - 1)
+_CLAIMED_TOGETHER = update(_INBOX).where(
+    _INBOX.c.id.in_(bindparam("ids", expanding=True)),
+    _INBOX.c.state == EventState.LEASED,
+    _INBOX.c.lease_token == bindparam("token"),
 )
+_DONE = _CLAIMED_TOGETHER.values(error=None)
+_PUT_OFF = _CLAIMED_TOGETHER.values(state=EventState.PENDING, attempts=_INBOX.c.attempts - 1)
 
 
 def is_waiting(session: Session, *, lane: str | None) -> bool:

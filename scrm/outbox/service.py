@@ -204,7 +204,7 @@ def finish(session: Session, row: OutboxCall, outcome: Outcome, *, now: datetime
         "bytes_sent": outcome.bytes_sent,
         "error": outcome.reason,
     }
-    session.execute(_END_ATTEMPT, {"of_call": row.id, "number": row.attempts, **ended})
+    batch.change(session, _END_ATTEMPT, {"of_call": row.id, "number": row.attempts, **ended})
     if state in TERMINAL or (state == CallState.UNKNOWN and values["available_at"] is None):
         _tell(session, row, state, outcome, now)
     return state

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from scrm.contacts.models import Contact
 from scrm.db import Base, UtcDateTime, id_column
 
 
@@ -27,3 +28,5 @@ class Assignment(Base):
     reason: Mapped[str] = mapped_column(String(32))
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     actor: Mapped[str] = mapped_column(String(128), default="system")
+
+    contact: Mapped[Contact] = relationship(lazy="raise")  # so that a flush inserts the contact first

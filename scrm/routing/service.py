@@ -43,6 +43,7 @@ def _set_owner(
         detail=detail,
         actor=actor,
     )
+    assignment.contact = contact
     session.add(assignment)
     timeline.append(
         session,

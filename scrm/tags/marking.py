@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, or_, select
 from sqlalchemy.orm import Session
 
+from scrm import batch
 from scrm.accounts.models import Staff
 from scrm.contacts.models import ContactIdentity, IdentityKind
 from scrm.db import insert_ignore
@@ -59,11 +60,12 @@ def set_tags(  # noqa: PLR0913 - all by keyword
     if not told:
         return []
     rows = [_row(contact_id, staff_id, tag.id, source, source_ref, now) for tag in missing]
-    insert_ignore(session, ContactTag, rows)
+    for row in rows:
+        batch.insert(session, ContactTag, row)
     wecom_ids = [tag.wecom_id for tag in missing if tag.wecom_id]
     if push and wecom_ids:
         mark = MarkTags(userid=userid, external_userid=external_userid, add=wecom_ids, unique=unique)
-        outbox.enqueue(session, mark, now=now, contact_id=contact_id, caused_by=caused_by)
+        outbox.owe(session, mark, now=now, contact_id=contact_id, caused_by=caused_by)
     return missing
 
 
@@ -284,7 +286,8 @@ _TAGS = select(Tag).where(Tag.id.in_(bindparam("tag_ids", expanding=True))).orde
 
 
 def _live(session: Session, tag_ids: Collection[str]) -> list[Tag]:
-    return [tag for tag in _by_id(session, tag_ids) if tag.deleted_at is None]
+    tags = batch.lookup(session, (Tag, frozenset(tag_ids)), lambda: _by_id(session, tag_ids))
+    return [tag for tag in tags if tag.deleted_at is None]
 
 
 def _by_wecom_id(session: Session, wecom_ids: Collection[str]) -> dict[str, Tag]:

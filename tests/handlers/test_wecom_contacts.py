@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -746,7 +747,8 @@ def test_greeting_first_and_the_rest_later_comes_to_the_same(session: Session):
     original = corp.again
 
     def in_two_steps(row: InboxEvent, **more: Any) -> None:
-        dispatch_urgent(session, [row], lambda row: Context(row.received_at, row.received_at, row.id, CORP))
+        its = Context(row.received_at, row.received_at, row.id, CORP)
+        dispatch_urgent(session, [row], lambda _row: nullcontext(its))
         session.expire_all()
         original(row, **more)
 

@@ -256,13 +256,12 @@ def test_a_clock_that_was_wrong_for_a_while_loses_nothing(session: Session):
 def test_an_answer_counts_once_by_its_key(session: Session):
     # when
     body = {"state": "sent", "answer": {"名": "王"}}
-    first = inbox.record_answer(session, "externalcontact/get", body, key="call:1:1", now=NOW, call_id=1)
-    again = inbox.record_answer(session, "externalcontact/get", {"x": 1}, key="call:1:1", now=LATER)
-    other = inbox.record_answer(session, "externalcontact/get", body, key="call:1:2", now=LATER)
+    inbox.record_answer(session, "externalcontact/get", body, key="call:1:1", now=NOW, call_id=1)
+    inbox.record_answer(session, "externalcontact/get", {"x": 1}, key="call:1:1", now=LATER)
+    inbox.record_answer(session, "externalcontact/get", body, key="call:1:2", now=LATER)
 
     # then
-    assert (first, again, other) == (1, 0, 1)
-    row, _ = rows(session)
+    row, _ = rows(session)  # two of three
     assert (row.source, row.kind, row.caused_by_call) == ("answer", "answer.externalcontact/get", 1)
     assert row.payload == '{"state":"sent","answer":{"名":"王"}}'
 
