@@ -16,7 +16,9 @@ from migrations import runner
 from scrm import seal
 from scrm.db import Database
 
-settings.register_profile("lianke", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # busy machines
+settings.register_profile(
+    "lianke", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # busy machines
 settings.load_profile("lianke")
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # Monday 10:00 in Shanghai

@@ -21,6 +21,7 @@ SOURCE = "wecom"
 MAX_TIMESTAMP, MAX_PARAMETER = 12, 128  # characters
 _PARAMETERS = {"msg_signature", "timestamp", "nonce"}
 _ENCRYPT = re.compile(rb"<Encrypt>\s*(?:<!\[CDATA\[([A-Za-z0-9+/=]+)\]\]>|([A-Za-z0-9+/=]+))\s*</Encrypt>")
+_USUAL = re.compile(rb"msg_signature=([0-9a-f]{40})&timestamp=([0-9]{1,12})&nonce=([0-9A-Za-z]{1,64})")
 _ECHO = re.compile(rb"[0-9A-Za-z_-]{1,64}")
 
 
@@ -89,6 +90,14 @@ def _fresh(timestamp: int, now: datetime) -> bool:
 
 
 def _signed(query: bytes, *, echo: bool = False) -> Signed:
+    usual = None if echo else _USUAL.fullmatch(query)  # as the platform writes it: a tenth of the work
+    if usual is not None:
+        signature, timestamp, nonce = usual[1].decode(), usual[2].decode(), usual[3].decode()
+        return Signed(signature, int(timestamp), timestamp, nonce, None)
+    return _signed_anyhow(query, echo=echo)
+
+
+def _signed_anyhow(query: bytes, *, echo: bool) -> Signed:
     try:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=16, errors="strict")
     except ValueError as error:

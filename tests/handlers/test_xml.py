@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.callbacks.wecom import WecomReceiver
 from bot.wechat.crypto import Rejected
 from handlers.events import envelope, load
-from handlers.xml import MAX_DEPTH, MAX_ELEMENTS, BadXml, parse, text_of
+from handlers.xml import MAX_DEPTH, MAX_ELEMENTS, BadXml, _parse_any, _parse_flat, parse, text_of
 from tests.envelopes import NOW, crypto, event_xml, post
 
 
@@ -189,6 +189,54 @@ def test_what_was_written_is_read(fields: dict[str, str]):
     inner = "".join(f"<{tag}><![CDATA[{value}]]></{tag}>" for tag, value in fields.items())
 
     assert parse(f"<xml>{inner}</xml>") == fields
+
+
+PIECES = [
+    "a",
+    "中",
+    " ",
+    "\t",
+    "\n",
+    "\r",
+    "\x01",
+    "\x85",
+    "]",
+    "]]>",
+    ">",
+    "<",
+    "&",
+    "&amp;",
+    "\ufffe",
+    "\U0001f600",
+]
+SOME_TEXT = st.lists(st.sampled_from(PIECES), max_size=4).map("".join)
+ELEMENTS = st.builds(
+    lambda form, tag, text: form.format(tag=tag, text=text),
+    st.sampled_from(
+        [
+            "<{tag}><![CDATA[{text}]]></{tag}>",
+            "<{tag}>{text}</{tag}>",
+            "<{tag}/>",
+            "<{tag}><B>{text}</B></{tag}>",
+        ]
+    ),
+    st.sampled_from(["A", "B", "Tag1", "_x", "名"]),
+    SOME_TEXT,
+)
+
+
+@given(st.lists(ELEMENTS | st.sampled_from(["", " ", "\n", "x", "<!---->"]), max_size=5), st.booleans())
+@settings(max_examples=600)
+def test_the_short_way_of_flat_documents_reads_what_the_long_way_reads(parts: list[str], as_bytes: bool):
+    text = f"<xml>{''.join(parts)}</xml>"
+    document = text.encode() if as_bytes else text
+    short = _parse_flat(document)
+    if short is not None:
+        assert short == _parse_any(document)
+
+
+def test_a_callback_goes_the_short_way():
+    assert _parse_flat(event_xml()) == _parse_any(event_xml())
 
 
 VALUES = st.one_of(
