@@ -19,15 +19,17 @@ from migrations import runner
 from scrm import seal
 from scrm.db import Database, UtcDateTime
 from scrm.models import Base
+from tests.databases import Place, closing_database
+
+pytestmark = pytest.mark.every_engine
 
 AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'migrations.db'}")
-    yield made
-    made.dispose()
+def empty(place: Place, tmp_path: Path) -> Iterator[Database]:
+    with closing_database(place.empty(tmp_path)) as made:
+        yield made
 
 
 def schema(database: Database) -> dict[str, Any]:
@@ -125,15 +127,15 @@ def test_models_and_migrations_say_the_same(empty: Database):
     assert differences == []
 
 
-def test_models_and_migrations_make_the_same_schema(empty: Database, tmp_path: Path):
+def test_models_and_migrations_make_the_same_schema(empty: Database, place: Place, tmp_path: Path):
     # given one database made by the migrations, one by the models (CHECKs are not compared by alembic)
     runner.upgrade(empty)
-    modelled = Database(f"sqlite:///{tmp_path / 'models.db'}")
-    Base.metadata.create_all(modelled.engine)
+    with closing_database(place.empty(tmp_path)) as modelled:
+        Base.metadata.create_all(modelled.engine)
+        wanted = schema(modelled)
 
     # when / then
-    made, wanted = schema(empty), schema(modelled)
-    modelled.dispose()
+    made = schema(empty)
     assert made.keys() == wanted.keys()
     for name in wanted:
         for part, of_models in wanted[name].items():
