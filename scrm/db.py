@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, DateTime, Enum, Integer, MetaData, create_engine, event
+from sqlalchemy import BigInteger, DateTime, Enum, Integer, MetaData, Text, create_engine, event
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult, Dialect, Engine, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -38,12 +38,14 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
-# BIGINT on servers; SQLite only autoincrements a plain INTEGER, which is 64 bit there anyway.
-BigId = BigInteger().with_variant(Integer(), "sqlite")
-
-
 MYSQL = ("mysql", "mariadb")  # SQLAlchemy's names for one dialect
 _MYSQL_DUPLICATE = 1062  # ER_DUP_ENTRY
+
+# MySQL's TEXT ends at 64 KB, this at 16 MB.
+LongText = Text().with_variant(mysql.MEDIUMTEXT(), *MYSQL)
+
+# BIGINT on servers; SQLite only autoincrements a plain INTEGER, which is 64 bit there anyway.
+BigId = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class Base(DeclarativeBase):
@@ -244,15 +246,17 @@ def _insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, A
     INSERT IGNORE would swallow every other error too, and ON DUPLICATE KEY UPDATE cannot tell new rows from old ones
     (its row count is 1 for both, because SQLAlchemy counts the rows found).
     """
-    attempt = connection.begin_nested()
+    attempt = connection.begin_nested() if len(rows) > 1 else None  # one INSERT alone is undone by the server
     try:
         connection.execute(table.insert(), rows)
     except IntegrityError as error:
-        attempt.rollback()
+        if attempt is not None:
+            attempt.rollback()
         if cast(Any, error.orig).args[0] != _MYSQL_DUPLICATE:
             raise
     else:
-        attempt.commit()
+        if attempt is not None:
+            attempt.commit()
         return len(rows)
     return 0 if len(rows) == 1 else sum(_insert_new(connection, table, [row]) for row in rows)
 

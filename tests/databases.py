@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import URL, create_engine, inspect, make_url, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
@@ -33,6 +33,16 @@ SERVERS = {
         os.environ.get("LIANKE_TEST_MYSQL"),
         "mysql+pymysql://root@127.0.0.1:3306/mysql",
         "mysql+pymysql://root@127.0.0.1:13306/mysql",
+    ),
+}
+DISCONNECT = {
+    "postgresql": (
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        "SELECT pg_terminate_backend({})",
+    ),
+    "mysql": (
+        "SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()",
+        "KILL {}",
     ),
 }
 ENGINES = ("sqlite", *SERVERS)
@@ -82,12 +92,14 @@ class Server:
         self._shared: Database | None = None
 
     def fresh(self, home: Path) -> str:
+        if self._shared is not None and not _is_whole(self._shared):
+            self._shared.dispose()
+            self._shared = None
         if self._shared is None:
             self._shared = Database(self.empty(home))
             runner.upgrade(self._shared)
-        else:
-            with self._shared.write_connection() as connection:
-                _delete_all(connection)
+        with self._shared.write_connection() as connection:
+            _delete_all(connection)
         return self._shared.engine.url.render_as_string(hide_password=False)
 
     def empty(self, _home: Path) -> str:
@@ -136,6 +148,18 @@ def closing_database(url: str) -> Iterator[Database]:
         database.dispose()
 
 
+def disconnect_all(database: Database) -> int:
+    """End all connections to this database on the server, as a failover does; how many."""
+    engine = create_engine(database.engine.url)
+    find, end = DISCONNECT[database.dialect]
+    with engine.connect() as connection:
+        others = connection.exec_driver_sql(find).scalars().all()
+        for other in others:
+            connection.exec_driver_sql(end.format(other))
+    engine.dispose()
+    return len(others)
+
+
 def make_template(path: Path) -> Path:
     """A SQLite file at head."""
     with closing_database(f"sqlite:///{path}") as database:
@@ -143,6 +167,12 @@ def make_template(path: Path) -> Path:
         with database.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     return path
+
+
+def _is_whole(database: Database) -> bool:
+    """Whether no test has dropped a table."""
+    with database.engine.connect() as connection:
+        return Base.metadata.tables.keys() <= set(inspect(connection).get_table_names())
 
 
 def _delete_all(connection: Connection) -> None:

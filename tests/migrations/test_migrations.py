@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Boolean, Enum, Integer, LargeBinary, String, Table, func, inspect, select
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.types import JSON, TypeEngine
 
 from migrations import runner
@@ -200,8 +201,9 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(empty: Database):
     with pytest.raises(Exception, match="tag"):
         runner.upgrade(empty)
 
-    # then
-    assert list(schema(empty)) == ["tag"]
+    # then; MySQL commits each CREATE TABLE by itself, so that there only the version tells how far it came
+    if empty.dialect != "mysql":
+        assert list(schema(empty)) == ["tag"]
     assert runner.current(empty) is None
 
 
@@ -214,7 +216,7 @@ def test_foreign_keys_are_enforced(empty: Database):
             values = {column.name: value(column.type, 1) for column in table.columns}
             connection.execute(table.insert().values(values))
 
-    with pytest.raises(Exception, match="FOREIGN KEY"):
+    with pytest.raises(IntegrityError, match="(?i)foreign key"):
         orphan()
 
 
@@ -227,5 +229,5 @@ def test_a_state_nobody_knows_is_refused_by_the_database(table: str, empty: Data
             fill(connection)
             connection.exec_driver_sql(f"UPDATE {table} SET state = 'lost'")
 
-    with pytest.raises(Exception, match="CHECK"):
+    with pytest.raises(DBAPIError, match="(?i)check|constraint .ck_"):
         update()
