@@ -22,7 +22,7 @@ from typing import Any, cast
 from sqlalchemy import BigInteger, DateTime, Enum, Integer, MetaData, Text, create_engine, event
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult, Dialect, Engine, make_url
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.schema import CreateTable, Table
@@ -40,6 +40,9 @@ NAMING = {
 
 MYSQL = ("mysql", "mariadb")  # SQLAlchemy's names for one dialect
 _MYSQL_DUPLICATE = 1062  # ER_DUP_ENTRY
+
+_MYSQL_PASSING = {1205, 1213, 2002, 2003, 2006, 2013}  # lock wait, deadlock; no connection, connection lost
+_PASSING = {"40001", "40P01", "57P01", "57P03"}  # serialization, deadlock; shutting down, starting up
 
 # MySQL's TEXT ends at 64 KB, this at 16 MB.
 LongText = Text().with_variant(mysql.MEDIUMTEXT(), *MYSQL)
@@ -259,6 +262,18 @@ def _insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, A
             attempt.commit()
         return len(rows)
     return 0 if len(rows) == 1 else sum(_insert_new(connection, table, [row]) for row in rows)
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same transaction may succeed when tried again: it lost its connection, or a deadlock.
+
+    It may also have been committed before the connection was lost: only what a second run leaves alone may be repeated.
+    """
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", "")  # psycopg says None where no server answered
+    number = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return error.connection_invalidated or state is None or state in _PASSING or number in _MYSQL_PASSING
 
 
 def affected(result: Any) -> int:

@@ -86,8 +86,10 @@ def claim(
 def _lock_due(
     session: Session, model: Any, rule: Claim, where: Sequence[Any], now: datetime, limit: int
 ) -> list[Any]:
-    due = _due(model, rule).with_for_update(skip_locked=True)
-    return list(session.scalars(due.where(*where), {"due_at": now, "at_most": limit}))
+    due = _due_locked(model, rule)
+    if where:
+        due = due.where(*where)
+    return list(session.scalars(due, {"due_at": now, "at_most": limit}))
 
 
 def _lock_due_on_mysql(
@@ -127,6 +129,11 @@ def _due(model: Any, rule: Claim) -> Select[Any]:
         .limit(bindparam("at_most", type_=Integer))
         .execution_options(populate_existing=True)
     )
+
+
+@cache
+def _due_locked(model: Any, rule: Claim) -> Select[Any]:
+    return _due(model, rule).with_for_update(skip_locked=True)
 
 
 @cache

@@ -31,7 +31,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run tests that are marked so on every engine, unless one is chosen."""
-    if "engine" not in metafunc.fixturenames or metafunc.definition.get_closest_marker("every_engine") is None:
+    if (
+        "engine" not in metafunc.fixturenames
+        or metafunc.definition.get_closest_marker("every_engine") is None
+    ):
         return
     chosen = metafunc.config.getoption("database")
     names = [chosen] if chosen else ENGINES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from bot.workers.sender import Attempt
 from bot.workers.wakeup import Queue, Wakeups
-from scrm.db import Database
+from scrm.db import Database, may_pass
 from scrm.inbox import service as inbox
 from scrm.outbox import service as outbox
 from scrm.outbox.commands import FetchContact
@@ -21,6 +22,7 @@ from scrm.outbox.models import CallState, OutboxCall
 log = structlog.get_logger(__name__)
 
 BATCH = 16
+WAITS = (0.1, 0.5, 2.0)  # seconds: a failover of the database should cost no call its outcome
 
 
 @dataclass(eq=False)
@@ -65,16 +67,23 @@ class Recorder:
         assert result.state is not None  # noqa: S101 - for mypy: is_over says so
         return result.state
 
-    def _write(self, batch: list[Result]) -> None:
-        """All in one transaction; if one fails, each in its own: it fails alone."""
+    def _write(self, batch: list[Result], waits: tuple[float, ...] = WAITS) -> None:
+        """All in one transaction; if one fails, each in its own: it fails alone, after some tries if it may pass.
+
+        A second try after a commit of which nobody knows is refused by the lease: LeaseLost, and the state is right.
+        """
         try:
             states = self._commit(batch)
         except Exception as error:  # noqa: BLE001 - told to whoever waits for this result
-            if len(batch) == 1:
-                batch[0].error = error
+            if len(batch) > 1:
+                for result in batch:
+                    self._write([result])
                 return
-            for result in batch:
-                self._write([result])
+            if may_pass(error) and waits:
+                time.sleep(waits[0])
+                self._write(batch, waits[1:])
+                return
+            batch[0].error = error
             return
         for result, state in zip(batch, states, strict=True):
             result.state = state

@@ -216,7 +216,7 @@ def test_foreign_keys_are_enforced(empty: Database):
             values = {column.name: value(column.type, 1) for column in table.columns}
             connection.execute(table.insert().values(values))
 
-    with pytest.raises(IntegrityError, match="(?i)foreign key"):
+    with pytest.raises(IntegrityError, match=r"(?i)foreign key"):
         orphan()
 
 
@@ -229,5 +229,5 @@ def test_a_state_nobody_knows_is_refused_by_the_database(table: str, empty: Data
             fill(connection)
             connection.exec_driver_sql(f"UPDATE {table} SET state = 'lost'")
 
-    with pytest.raises(DBAPIError, match="(?i)check|constraint .ck_"):
+    with pytest.raises(DBAPIError, match=r"(?i)check|constraint .ck_"):
         update()

@@ -72,7 +72,13 @@ def test_an_error_that_is_no_taken_key_is_raised(others: int, database: Database
 
 
 def test_an_orphan_is_an_error_and_not_a_taken_key(database: Database):
-    orphan = {"id": new_id(), "contact_id": new_id(), "kind": IdentityKind.WECOM, "value": "wm1", "created_at": NOW}
+    orphan = {
+        "id": new_id(),
+        "contact_id": new_id(),
+        "kind": IdentityKind.WECOM,
+        "value": "wm1",
+        "created_at": NOW,
+    }
 
     with pytest.raises(DBAPIError), database.write() as session:
         insert_ignore(session, ContactIdentity, [orphan])
