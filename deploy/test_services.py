@@ -1,6 +1,7 @@
 """Brings what the tests need beside Python: a browser and fonts, and the servers that marked tests ask for.
 
-Looks which markers the tests use, installs what is missing by apt when run as root, and says what it could not bring.
+Looks which markers the tests use, installs what is missing by apt when run as root, starts PostgreSQL and MariaDB
+where none answers, and says what it could not bring.
 With CI set, a missing browser or server is a failure: a check that did not run must not look like one that passed.
 """
 
@@ -12,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from progress import Failed, Progress
+from test_servers import SERVERS, Server, find_program
 
 ROOT = Path(__file__).resolve().parent.parent
-SEARCH = ["/usr/lib/postgresql/*/bin", "/usr/sbin", "/usr/local/sbin"]  # where Debian keeps servers
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Need:
         """Whether this machine has it already."""
         if self.font and not _has_font(self.font):
             return False
-        return not self.programs or any(_find_program(name) for name in self.programs)
+        return not self.programs or any(shutil.which(find_program(name)) for name in self.programs)
 
 
 NEEDS = (
@@ -46,10 +47,10 @@ NEEDS = (
 def main() -> int:
     """Answer 0 when the tests can run, 1 when something is missing where nothing may be."""
     markers = _markers_in_use()
-    missing = [need for need in NEEDS if need.marker in markers and not need.is_met()]
-    if not missing:
-        return 0
-    reason = _install(missing)
+    there = {server.marker for server in SERVERS if server.lets_us_in()}
+    needed = [need for need in NEEDS if need.marker in markers - there]
+    missing = [need for need in needed if not need.is_met()]
+    reason = _install(missing) if missing else ""
     still = [need for need in missing if not need.is_met()]
     for need in still:
         command = f"apt-get install {' '.join(need.packages)}"
@@ -57,13 +58,22 @@ def main() -> int:
             f"  ✗ {need.title}: {reason or '安装后仍未找到 · not found after installing'} ({command})",
             file=sys.stderr,
         )
-    if not still:
+    absent = {need.marker for need in still}
+    failed = [server for server in SERVERS if server.marker in markers - absent and not _ensure(server)]
+    if not still and not failed:
         return 0
     if os.environ.get("CI"):
         print("  CI: 缺少以上组件,测试不能算通过 · a missing part is a failure", file=sys.stderr)
         return 1
     print("  需要它们的测试会跳过 · tests that need them are skipped", file=sys.stderr)
     return 0
+
+
+def _ensure(server: Server) -> bool:
+    reason = server.ensure()
+    if reason:
+        print(f"  ✗ {server.title}: {reason}", file=sys.stderr)
+    return not reason
 
 
 def _markers_in_use() -> set[str]:
@@ -94,11 +104,6 @@ def _install(missing: list[Need]) -> str:
         tail = failure.output.strip().splitlines()
         return tail[-1] if tail else "apt-get failed"
     return ""
-
-
-def _find_program(name: str) -> str | None:
-    folders = [str(folder) for pattern in SEARCH for folder in Path("/").glob(pattern.lstrip("/"))]
-    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(folders))
 
 
 def _has_font(language: str) -> bool:

@@ -11,20 +11,21 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, DateTime, Enum, Integer, MetaData, create_engine, event
+from sqlalchemy import BigInteger, DateTime, Enum, Integer, MetaData, Text, create_engine, event
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult, Dialect, Engine, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
-from sqlalchemy.schema import Table
+from sqlalchemy.schema import CreateTable, Table
 from sqlalchemy.types import TypeDecorator
 
 from scrm.ids import ID_LENGTH, new_id
@@ -36,6 +37,15 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+MYSQL = ("mysql", "mariadb")  # SQLAlchemy's names for one dialect
+_MYSQL_DUPLICATE = 1062  # ER_DUP_ENTRY
+
+_MYSQL_PASSING = {1205, 1213, 2002, 2003, 2006, 2013}  # lock wait, deadlock; no connection, connection lost
+_PASSING = {"40001", "40P01", "57P01", "57P03"}  # serialization, deadlock; shutting down, starting up
+
+# MySQL's TEXT ends at 64 KB, this at 16 MB.
+LongText = Text().with_variant(mysql.MEDIUMTEXT(), *MYSQL)
 
 # BIGINT on servers; SQLite only autoincrements a plain INTEGER, which is 64 bit there anyway.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
@@ -64,7 +74,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        if dialect.name in ("mysql", "mariadb"):
+        if dialect.name in MYSQL:
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
         if dialect.name == "sqlite":
             return dialect.type_descriptor(_SqliteInstant())  # type: ignore[no-untyped-call]
@@ -129,7 +139,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
         parsed = make_url(url)
         self.dialect = parsed.get_backend_name()
-        self._lock: WriterLock | None = None
+        self._lock: Callable[[], AbstractContextManager[None]] = nullcontext
         if self.dialect == "sqlite":
             if not parsed.database or parsed.database == ":memory:":
                 raise ValueError("the in-memory SQLite cannot be shared by threads: name a file")
@@ -139,8 +149,14 @@ class Database:
             self.engine = create_engine(url, pool_size=pool_size, max_overflow=40)
             _prepare_sqlite(self.engine)
         else:
+            # READ COMMITTED is PostgreSQL's default too; under MySQL's own, claims would lock the gaps between rows.
             self.engine = create_engine(
-                url, pool_size=pool_size, max_overflow=20, pool_pre_ping=True, pool_recycle=1800
+                url,
+                pool_size=pool_size,
+                max_overflow=20,
+                pool_pre_ping=True,
+                pool_recycle=1800,
+                isolation_level="READ COMMITTED",
             )
         self._write_engine = self.engine.execution_options(lianke_write=True)
         self._session = sessionmaker(self.engine, expire_on_commit=False)
@@ -150,10 +166,6 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction that may change rows: commits at the end, rolls back on any exception."""
-        if self._lock is None:
-            with self._writer.begin() as session:
-                yield session
-            return
         with self._lock(), self._writer.begin() as session:
             yield session
 
@@ -166,10 +178,6 @@ class Database:
     @contextmanager
     def write_connection(self) -> Iterator[Connection]:
         """As ``write`` but without the ORM, for the accept path."""
-        if self._lock is None:
-            with self._write_engine.begin() as connection:
-                yield connection
-            return
         with self._lock(), self._write_engine.begin() as connection:
             yield connection
 
@@ -203,6 +211,14 @@ def _prepare_sqlite(engine: Engine) -> None:
             raise OperationalError(begin, None, error) from error
 
 
+@compiles(CreateTable, "mysql", "mariadb")
+def _bytewise(create: CreateTable, compiler: Any, **options: Any) -> str:
+    """Texts differ on MySQL where they differ elsewhere: in case, in accents, in blanks at the end."""
+    collation = "utf8mb4_nopad_bin" if compiler.dialect.is_mariadb else "utf8mb4_0900_bin"
+    made: str = compiler.visit_create_table(create, **options)
+    return f"{made.rstrip()} ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE {collation}"
+
+
 def insert_ignore(session: Session | Connection, model: type[Base], rows: Sequence[dict[str, Any]]) -> int:
     """Insert the rows whose unique keys are not taken yet; how many were inserted.
 
@@ -211,13 +227,11 @@ def insert_ignore(session: Session | Connection, model: type[Base], rows: Sequen
     """
     if not rows:
         return 0
-    dialect = session.get_bind().dialect.name if isinstance(session, Session) else session.dialect.name
-    statement = _insert_or_ignore(cast("Table", model.__table__), dialect)
-    parameters = rows[0] if len(rows) == 1 else list(rows)
-    if isinstance(session, Session):
-        with session.no_autoflush:
-            return affected(session.execute(statement, parameters))
-    return affected(session.execute(statement, parameters))
+    connection = session.connection() if isinstance(session, Session) else session
+    table = cast("Table", model.__table__)
+    if connection.dialect.name in MYSQL:
+        return _insert_new(connection, table, rows)
+    return affected(connection.execute(_insert_or_ignore(table, connection.dialect.name), rows))
 
 
 @cache
@@ -225,10 +239,41 @@ def _insert_or_ignore(table: Table, dialect: str) -> Any:
     """Made once per table: building the statement costs more than running it."""
     if dialect == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()
-    if dialect == "postgresql":
-        # psycopg would answer -1 for the row count otherwise (SQLAlchemy 2.1)
-        return postgresql.insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
-    return mysql.insert(table).prefix_with("IGNORE")
+    # psycopg would answer -1 for the row count otherwise (SQLAlchemy 2.1)
+    return postgresql.insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+
+
+def _insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+    """``insert_ignore`` for MySQL: all at once, and one by one when a key among them is taken.
+
+    INSERT IGNORE would swallow every other error too, and ON DUPLICATE KEY UPDATE cannot tell new rows from old ones
+    (its row count is 1 for both, because SQLAlchemy counts the rows found).
+    """
+    attempt = connection.begin_nested() if len(rows) > 1 else None  # one INSERT alone is undone by the server
+    try:
+        connection.execute(table.insert(), rows)
+    except IntegrityError as error:
+        if attempt is not None:
+            attempt.rollback()
+        if cast(Any, error.orig).args[0] != _MYSQL_DUPLICATE:
+            raise
+    else:
+        if attempt is not None:
+            attempt.commit()
+        return len(rows)
+    return 0 if len(rows) == 1 else sum(_insert_new(connection, table, [row]) for row in rows)
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same transaction may succeed when tried again: it lost its connection, or a deadlock.
+
+    It may also have been committed before the connection was lost: only what a second run leaves alone may be repeated.
+    """
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", "")  # psycopg says None where no server answered
+    number = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return error.connection_invalidated or state is None or state in _PASSING or number in _MYSQL_PASSING
 
 
 def affected(result: Any) -> int:

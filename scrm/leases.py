@@ -18,10 +18,11 @@ from sqlalchemy import Integer, Select, String, Update, and_, bindparam, exists,
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
-from scrm.db import BigId, UtcDateTime, affected
+from scrm.db import MYSQL, BigId, UtcDateTime, affected
 from scrm.ids import new_token
 
 LANE_LENGTH = 80
+_OTHERS_CLAIM = 100  # rows that other workers may be claiming at this moment
 
 
 class Leased:
@@ -68,10 +69,8 @@ def claim(
     PostgreSQL and MySQL skip rows other workers have locked; on SQLite the caller's write transaction is the
     only one. The rows returned carry the new lease. Call inside a short write transaction of its own.
     """
-    due = _due(cast("Hashable", model), rule)
-    if where:
-        due = due.where(*where)
-    rows = list(session.scalars(due, {"due_at": now, "at_most": limit}))
+    lock_due = _lock_due_on_mysql if session.get_bind().dialect.name in MYSQL else _lock_due
+    rows = lock_due(session, model, rule, where, now, limit)
     if not rows:
         return []
     lease_to = {"lease_owner": owner, "lease_token": new_token(), "available_at": now + lease}
@@ -84,9 +83,37 @@ def claim(
     return rows
 
 
+def _lock_due(
+    session: Session, model: Any, rule: Claim, where: Sequence[Any], now: datetime, limit: int
+) -> list[Any]:
+    due = _due_locked(model, rule)
+    if where:
+        due = due.where(*where)
+    return list(session.scalars(due, {"due_at": now, "at_most": limit}))
+
+
+def _lock_due_on_mysql(
+    session: Session, model: Any, rule: Claim, where: Sequence[Any], now: datetime, limit: int
+) -> list[Any]:
+    """MySQL locks every row that it sorts, not only those it answers: other workers would find nothing left.
+
+    So the order is read without locks, and then as many rows locked as are wanted, passing over what others took.
+    """
+    due = _due(model, rule).where(*where)
+    first = due.with_only_columns(model.id)
+    ids = list(session.scalars(first, {"due_at": now, "at_most": limit + _OTHERS_CLAIM}))
+    rows: list[Any] = []
+    while ids and len(rows) < limit:
+        want = limit - len(rows)
+        mine = due.where(model.id.in_(ids[:want])).with_for_update(skip_locked=True)
+        rows += session.scalars(mine, {"due_at": now, "at_most": want})
+        ids = ids[want:]
+    return rows
+
+
 @cache
 def _due(model: Any, rule: Claim) -> Select[Any]:
-    """The rows to claim. Building this costs ten times what running it does."""
+    """The rows to claim, not locked. Building this costs ten times what running it does."""
     earlier = aliased(model)
     held_up = exists().where(
         earlier.lane == model.lane,
@@ -100,9 +127,13 @@ def _due(model: Any, rule: Claim) -> Select[Any]:
         .where(or_(model.lane.is_(None), ~held_up))
         .order_by(model.priority, model.available_at, model.id)
         .limit(bindparam("at_most", type_=Integer))
-        .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
     )
+
+
+@cache
+def _due_locked(model: Any, rule: Claim) -> Select[Any]:
+    return _due(model, rule).with_for_update(skip_locked=True)
 
 
 @cache

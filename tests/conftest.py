@@ -1,9 +1,13 @@
-"""Fixtures every test may use: a migrated database of its own, a keyring, a fixed instant."""
+"""Fixtures every test may use: a migrated database of its own, a keyring, a fixed instant.
+
+``--database postgresql`` (or ``mariadb``) runs all tests that are not about SQLite itself on that engine. Tests marked
+``every_engine`` run on all three in each run.
+"""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,10 +15,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy.orm import Session
 
-import scrm.models  # noqa: F401 - every table must be known
-from migrations import runner
 from scrm import seal
 from scrm.db import Database
+from tests.databases import ENGINES, Files, Place, Server, Unreachable, make_template
 
 settings.register_profile(
     "lianke", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -22,9 +25,36 @@ settings.register_profile(
 settings.load_profile("lianke")
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # Monday 10:00 in Shanghai
+MARKS = {"postgresql": pytest.mark.postgresql, "mariadb": pytest.mark.mysql}
 
 
 RING = seal.Keyring(["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="])  # the one tests.stand configures too
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", choices=ENGINES, help="run on this engine only; sqlite unless told")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests that are marked so on every engine, unless one is chosen."""
+    if (
+        "engine" not in metafunc.fixturenames
+        or metafunc.definition.get_closest_marker("every_engine") is None
+    ):
+        return
+    chosen = metafunc.config.getoption("database")
+    names = [chosen] if chosen else ENGINES
+    marked = [pytest.param(name, marks=MARKS.get(name, ())) for name in names]
+    metafunc.parametrize("engine", marked, indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests about SQLite itself where another engine is chosen."""
+    if config.getoption("database") in (None, "sqlite"):
+        return
+    about_sqlite = [item for item in items if item.get_closest_marker("sqlite")]
+    config.hook.pytest_deselected(items=about_sqlite)
+    items[:] = [item for item in items if not item.get_closest_marker("sqlite")]
 
 
 @pytest.fixture(autouse=True)
@@ -36,22 +66,54 @@ def keyring() -> seal.Keyring:
 
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database at head, made once by the real migrations and copied for each test."""
+    """An empty SQLite database at head, made once by the real migrations; for tests that copy files."""
     seal.use(RING)
-    path = tmp_path_factory.mktemp("db") / "template.db"
-    database = Database(f"sqlite:///{path}")
-    runner.upgrade(database)
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    database.dispose()
-    return path
+    return make_template(tmp_path_factory.mktemp("db") / "template.db")
 
 
 @pytest.fixture
-def database(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
-    path = tmp_path / "lianke.db"
-    shutil.copy(migrated_file, path)
-    made = Database(f"sqlite:///{path}")
+def engine(request: pytest.FixtureRequest) -> str:
+    """The name of the engine the test runs on."""
+    return getattr(request, "param", None) or request.config.getoption("database") or "sqlite"
+
+
+@pytest.fixture(scope="session")
+def place_of(migrated_file: Path) -> Iterator[Callable[[str], Place]]:
+    """Where an engine's databases are. Skips where its server is not there; with CI set that is a failure."""
+    places: dict[str, Place] = {}
+
+    def find(engine: str) -> Place:
+        if engine not in places:
+            places[engine] = Files(migrated_file) if engine == "sqlite" else Server(engine)
+        return places[engine]
+
+    def find_or_skip(engine: str) -> Place:
+        try:
+            return find(engine)
+        except Unreachable as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(error))
+
+    yield find_or_skip
+    for place in places.values():
+        place.close()
+
+
+@pytest.fixture
+def place(place_of: Callable[[str], Place], engine: str) -> Place:
+    return place_of(engine)
+
+
+@pytest.fixture
+def database_url(place: Place, tmp_path: Path) -> str:
+    """An empty database at head."""
+    return place.fresh(tmp_path)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    made = Database(database_url)
     yield made
     made.dispose()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from bot.workers.sender import Attempt
 from bot.workers.wakeup import Queue, Wakeups
 from scrm import batch
-from scrm.db import Database
+from scrm.db import Database, may_pass
 from scrm.inbox import service as inbox
 from scrm.outbox import service as outbox
 from scrm.outbox.commands import FetchContact
@@ -22,6 +23,7 @@ from scrm.outbox.models import CallState, OutboxCall
 log = structlog.get_logger(__name__)
 
 BATCH = 16
+WAITS = (0.1, 0.5, 2.0)  # seconds: a failover of the database should cost no call its outcome
 
 
 @dataclass(eq=False)
@@ -66,16 +68,23 @@ class Recorder:
         assert result.state is not None  # noqa: S101 - for mypy: is_over says so
         return result.state
 
-    def _write(self, results: list[Result]) -> None:
-        """All in one transaction; if one fails, each in its own: it fails alone."""
+    def _write(self, results: list[Result], waits: tuple[float, ...] = WAITS) -> None:
+        """All in one transaction; if one fails, each in its own: it fails alone, after some tries if it may pass.
+
+        A second try after a commit of which nobody knows is refused by the lease: LeaseLost, and the state is right.
+        """
         try:
             states = self._commit(results)
         except Exception as error:  # noqa: BLE001 - told to whoever waits for this result
-            if len(results) == 1:
-                results[0].error = error
+            if len(results) > 1:
+                for result in results:
+                    self._write([result])
                 return
-            for result in results:
-                self._write([result])
+            if may_pass(error) and waits:
+                time.sleep(waits[0])
+                self._write(results, waits[1:])
+                return
+            results[0].error = error
             return
         for result, state in zip(results, states, strict=True):
             result.state = state

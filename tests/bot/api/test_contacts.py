@@ -397,6 +397,7 @@ def test_a_contact_nobody_is_connected_with_cannot_be_tagged(world, make):
     assert (answer.status_code, answer.json["error"]["code"]) == (409, "contact_without_relation")
 
 
+@pytest.mark.sqlite  # it reads the query plan
 @pytest.mark.parametrize(
     ("path", "index"),
     [

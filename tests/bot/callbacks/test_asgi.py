@@ -220,6 +220,7 @@ class Disk:
         cursor.close()
 
 
+@pytest.mark.sqlite  # it limits the file's pages
 def test_a_full_disk_is_answered_503_until_there_is_room_again(receiver: WecomReceiver, database: Database):
     # given
     disk = Disk(database)
@@ -244,6 +245,7 @@ def test_a_full_disk_is_answered_503_until_there_is_room_again(receiver: WecomRe
         assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
 
 
+@pytest.mark.sqlite  # a whole database is locked only there
 def test_a_locked_database_is_answered_503_and_works_again_when_free(
     receiver: WecomReceiver, database: Database
 ):

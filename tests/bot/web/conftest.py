@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,9 +30,9 @@ from tests.stand import config_for
 class Desk:
     """王敏's phone. ``now`` may be moved."""
 
-    def __init__(self, path: Path, now: datetime) -> None:
+    def __init__(self, database_url: str, now: datetime) -> None:
         self.now = now
-        config = config_for(f"sqlite:///{path}", 8000, "http://127.0.0.1:9100")
+        config = config_for(database_url, 8000, "http://127.0.0.1:9100")
         self.product: Product = build(config, clock=lambda: self.now)
         self.app = create_app(self.product)
         self.client: FlaskClient = self.app.test_client()
@@ -163,10 +161,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(migrated_file: Path, tmp_path: Path, now: datetime, keyring: seal.Keyring) -> Iterator[Desk]:
-    path = tmp_path / "lianke.db"
-    shutil.copy(migrated_file, path)
-    made = Desk(path, now)
+def desk(database_url: str, now: datetime, keyring: seal.Keyring) -> Iterator[Desk]:
+    made = Desk(database_url, now)
     yield made
     made.product.database.dispose()
     seal.use(keyring)

@@ -60,6 +60,7 @@ def test_an_event_is_recorded_as_it_came(session: Session):
     assert (row.request_id, row.lease_owner, row.lease_token, row.done_at) == ("r1", None, None, None)
 
 
+@pytest.mark.sqlite  # it reads the file
 def test_the_payload_is_sealed_in_the_database(database: Database):
     # given
     with database.write() as session:

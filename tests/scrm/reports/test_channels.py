@@ -178,6 +178,7 @@ def full_scans(plan):
     return [step for step in plan if step.startswith("SCAN ") and step.split()[1] in big]
 
 
+@pytest.mark.sqlite  # it reads the query plan
 @pytest.mark.parametrize("which", ["one", "all", "compare"])
 def test_no_report_reads_a_whole_table(session, now, come, which):
     channel = make_channel(session, now=now)
