@@ -26,7 +26,8 @@ from bot.wechat.redis_tokens import RedisBackend
 from bot.wechat.tokens import TokenStore
 from bot.wechat.wecom import CallRecord, WeComClient
 from bot.workers.limits import Gate
-from bot.workers.wakeup import Queue, Wakeups
+from bot.workers.messages import Messages
+from bot.workers.wakeup import Queue, SharedWakeups, Wakeups
 from handlers.context import Corp
 from scrm import clock as real_clock
 from scrm import seal
@@ -50,6 +51,7 @@ class Product:
     corp: Corp
     clock: Callable[[], datetime]
     owner: str
+    messages: Messages | None = None  # to the other processes of a cluster
 
 
 def _observe(record: CallRecord) -> None:
@@ -78,15 +80,18 @@ def build(
 ) -> Product:
     """Wire one process. Opens no socket and starts no thread."""
     seal.use(seal.Keyring([key.get_secret_value() for key in config.app.encryption_keys]))
+    is_cluster = config.runtime.mode == "cluster"
+    messages = Messages(config) if is_cluster else None
     return Product(
         config=config,
         database=Database(config.database.url),
         client=client or wecom_client(config),
-        gate=Gate(),
-        wakeups=Wakeups(),
+        gate=Gate(storage_url=config.redis.url) if is_cluster else Gate(),
+        wakeups=SharedWakeups(messages.tell) if messages else Wakeups(),
         corp=_corp(config),
         clock=clock,
         owner=f"{socket.gethostname()}:{os.getpid()}",
+        messages=messages,
     )
 
 

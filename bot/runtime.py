@@ -33,48 +33,67 @@ class AlreadyRunning(Exception):
     """Another embedded process works on the same database."""
 
 
+class Bench:
+    """The workers of one process, wired and idle."""
+
+    def __init__(self, product: Product) -> None:
+        gated = Gated(product.client, product.gate, product.clock)
+        self._special = SpecialCalls(product.database, gated)
+        self._sender = Sender(gated, self._special.table())
+        self._product = product
+        self.inbox = InboxWorker(
+            product.database, product.corp, product.wakeups, owner=product.owner, clock=product.clock
+        )
+        self.welcomes = self._outbox(welcome=True, threads=WELCOME_THREADS)
+        self.others = self._outbox(welcome=False, threads=OTHER_THREADS)
+
+    def _outbox(self, *, welcome: bool, threads: int) -> OutboxWorker:
+        product = self._product
+        return OutboxWorker(
+            product.database,
+            self._sender,
+            product.wakeups,
+            owner=product.owner,
+            clock=product.clock,
+            welcome=welcome,
+            threads=threads,
+        )
+
+    def close(self) -> None:
+        """Let running calls end."""
+        self.welcomes.close()
+        self.others.close()
+        self._special.close()
+
+
 class Workers:
     """All threads of an embedded process. ``start``, then ``stop``; not restartable."""
 
     def __init__(self, product: Product) -> None:
         self._product = product
-        gated = Gated(product.client, product.gate, product.clock)
-        self._special = SpecialCalls(product.database, gated)
-        sender = Sender(gated, self._special.table())
-        inbox_worker = InboxWorker(
-            product.database, product.corp, product.wakeups, owner=product.owner, clock=product.clock
-        )
-        self._outboxes = [
-            OutboxWorker(
-                product.database,
-                sender,
-                product.wakeups,
-                owner=product.owner,
-                clock=product.clock,
-                welcome=welcome,
-                threads=threads,
-            )
-            for welcome, threads in ((True, WELCOME_THREADS), (False, OTHER_THREADS))
-        ]
-        welcomes, others = self._outboxes
+        self._bench = bench = Bench(product)
         self._loops = [
-            Loop("inbox", inbox_worker.tick, product.wakeups, Queue.INBOX),
-            Loop("welcome", welcomes.tick, product.wakeups, Queue.WELCOME),
-            Loop("outbox", others.tick, product.wakeups, Queue.OUTBOX),
+            Loop("inbox", bench.inbox.tick, product.wakeups, Queue.INBOX),
+            Loop("welcome", bench.welcomes.tick, product.wakeups, Queue.WELCOME),
+            Loop("outbox", bench.others.tick, product.wakeups, Queue.OUTBOX),
         ]
         self._lock = _only_one(product.database)
 
     def start(self) -> None:
-        """Take over what a dead process left, then work."""
+        """Take over what a dead process left, where we are surely alone, then work."""
+        if self._lock is not None:
+            self._take_over()
+        for loop in self._loops:
+            loop.start()
+        self._scheduler = start_scheduler(self._product)
+
+    def _take_over(self) -> None:
         now = self._product.clock()
         with self._product.database.write() as session:
             events = inbox.release_all(session, now=now)
             calls = outbox.sweep_expired_leases(session, now=now, everyone=True)
         if events or calls:
             log.warning("took_over_after_crash", events=events, calls=len(calls))
-        for loop in self._loops:
-            loop.start()
-        self._scheduler = start_scheduler(self._product)
 
     def stop(self) -> None:
         """Stop claiming, let running work end within STOP_SECONDS; what does not is recovered at the next start."""
@@ -84,9 +103,7 @@ class Workers:
             loop.stop()
         for loop in self._loops:
             loop.join(max(0.1, end - time.monotonic()))
-        for worker in self._outboxes:
-            worker.close()
-        self._special.close()
+        self._bench.close()
         if self._lock is not None:
             os.close(self._lock)
 

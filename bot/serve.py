@@ -1,4 +1,4 @@
-"""``lianke serve``: web server, workers and scheduler in one process, until SIGTERM or SIGINT."""
+"""The serving process: the web server, and for ``lianke serve`` workers and scheduler with it, until told to stop."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from bot.runtime import Workers
 log = structlog.get_logger(__name__)
 
 
-async def serve(product: Product, ready: Callable[[], None] = lambda: None) -> None:
-    """Run until told to stop; ``ready`` is called when requests are accepted."""
+async def serve(
+    product: Product, ready: Callable[[], None] = lambda: None, *, with_workers: bool = True
+) -> None:
+    """Run until told to stop; ``ready`` is called when requests are accepted. Without workers, others do the work."""
     app, intake = create_asgi(product)
-    workers = Workers(product)
+    workers = Workers(product) if with_workers else None
     server = Server(
         app,
         address=product.config.server.host,
@@ -36,7 +38,8 @@ async def serve(product: Product, ready: Callable[[], None] = lambda: None) -> N
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    workers.start()
+    if workers is not None:
+        workers.start()
     serving = asyncio.create_task(server.serve())
     log.info("serving", host=product.config.server.host, port=product.config.server.port)
     ready()
@@ -46,11 +49,12 @@ async def serve(product: Product, ready: Callable[[], None] = lambda: None) -> N
     server.stop()
     await serving
     intake.close()
-    await loop.run_in_executor(None, workers.stop)
+    if workers is not None:
+        await loop.run_in_executor(None, workers.stop)
     product.database.dispose()
     log.info("stopped")
 
 
-def run(product: Product, ready: Callable[[], None] = lambda: None) -> None:
+def run(product: Product, ready: Callable[[], None] = lambda: None, *, with_workers: bool = True) -> None:
     """Serve on uvloop until SIGTERM or SIGINT."""
-    uvloop.run(serve(product, ready))
+    uvloop.run(serve(product, ready, with_workers=with_workers))

@@ -1,5 +1,6 @@
 """Imports every model so that ``Base.metadata`` is complete; for migrations and tests."""
 
+from scrm import leadership
 from scrm.accounts import models as accounts
 from scrm.channels import models as channels
 from scrm.contacts import models as contacts
@@ -20,6 +21,7 @@ __all__ = [
     "followups",
     "inbox",
     "jobs",
+    "leadership",
     "outbox",
     "routing",
     "tags",

@@ -1,4 +1,4 @@
-"""``lianke scheduler``: the clock alone. Jobs find what is due by query, so running two harms nothing."""
+"""``lianke scheduler``: the clock alone. Of many, one leads and ticks; jobs find what is due by query."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import click
 from bot.commands.context import open_product
 from bot.commands.terminal import Command, say
 from bot.scheduler.jobs import JOBS
-from bot.scheduler.runner import start_scheduler
+from bot.scheduler.leader import Candidate
 
 
-@click.command(cls=Command, help="只启动定时任务。Ctrl-C 停止。")
+@click.command(
+    cls=Command, help="只启动定时任务。可以启动多个：同一时间只有一个运行，其余待命。Ctrl-C 停止。"
+)
 @click.pass_context
 def scheduler(ctx: click.Context) -> None:
-    """Tick until SIGTERM or SIGINT."""
+    """Tick, or stand by, until SIGTERM or SIGINT."""
     product = open_product(ctx, log_level="INFO")
     stopping = threading.Event()
 
@@ -26,7 +28,5 @@ def scheduler(ctx: click.Context) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    ticking = start_scheduler(product)
     say(f"定时任务已启动，共 {len(JOBS)} 项（Ctrl-C 停止）")
-    stopping.wait()
-    ticking.shutdown(wait=True)
+    Candidate(product).run(stopping)

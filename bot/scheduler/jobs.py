@@ -35,6 +35,7 @@ class Job:
     trigger: Callable[[str], BaseTrigger]
     run: Callable[[Product], int]
     at_start: bool = False  # also once as soon as the process runs: it may have been away for days
+    is_long: bool = False  # in a cluster a worker runs it
 
 
 def every_5_seconds_sweep_leases(product: Product) -> int:
@@ -108,7 +109,12 @@ JOBS = (
     Job("every_5_seconds_sweep_leases", _every(seconds=5), every_5_seconds_sweep_leases),
     Job("every_minute_keep_codes_right", _every(minutes=1), every_minute_keep_codes_right, at_start=True),
     Job("every_hour_renew_media", _every(hours=1), every_hour_renew_media, at_start=True),
-    Job("every_10_seconds_run_waiting_sync", _every(seconds=10), every_10_seconds_run_waiting_sync),
-    Job("every_night_reconcile", _daily(3, 10), every_night_reconcile),
+    Job(
+        "every_10_seconds_run_waiting_sync",
+        _every(seconds=10),
+        every_10_seconds_run_waiting_sync,
+        is_long=True,
+    ),
+    Job("every_night_reconcile", _daily(3, 10), every_night_reconcile, is_long=True),
     Job("every_night_prune", _daily(3, 40), every_night_prune),
 )

@@ -17,29 +17,42 @@ log = structlog.get_logger(__name__)
 RUNS = Counter("lianke_job_runs_total", "Scheduled jobs run, by outcome", ["job", "outcome"])
 
 
-def start_scheduler(product: Product) -> BackgroundScheduler:
-    """Start ticking; the caller shuts it down."""
+def start_scheduler(
+    product: Product, run: Callable[[Job, Product], None] | None = None
+) -> BackgroundScheduler:
+    """Start ticking; the caller shuts it down. ``run`` is how a job is run, by default here and now."""
     timezone = product.config.app.timezone
+    run = run or run_guarded
     scheduler = BackgroundScheduler(
         timezone=timezone, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
     for job in JOBS:
         first = {"next_run_time": datetime.now(UTC)} if job.at_start else {}
-        scheduler.add_job(_guarded(job, product), job.trigger(timezone), id=job.name, name=job.name, **first)
+        scheduler.add_job(run, job.trigger(timezone), (job, product), id=job.name, name=job.name, **first)
     scheduler.start()
     return scheduler
 
 
-def _guarded(job: Job, product: Product) -> Callable[[], None]:
-    def run() -> None:
-        try:
-            done = job.run(product)
-        except Exception:  # one failing job must not stop the others
-            RUNS.labels(job.name, "failed").inc()
-            log.exception("job_failed", job=job.name)
-            return
-        RUNS.labels(job.name, "ok").inc()
-        if done:
-            log.info("job_done", job=job.name, rows=done)
+def run_guarded(job: Job, product: Product) -> None:
+    """Run a job; count and log what it raises, so that it stops no other."""
+    try:
+        done = job.run(product)
+    except Exception:
+        RUNS.labels(job.name, "failed").inc()
+        log.exception("job_failed", job=job.name)
+        return
+    RUNS.labels(job.name, "ok").inc()
+    if done:
+        log.info("job_done", job=job.name, rows=done)
 
-    return run
+
+def run_by_message(job: Job, product: Product) -> None:
+    """Let a worker run what takes long; here and now when it is short, or when the message cannot be sent."""
+    if job.is_long and product.messages is not None:
+        try:
+            product.messages.run_job(job.name)
+        except Exception as error:  # noqa: BLE001 - whatever a broker's client raises
+            log.warning("job_not_told", job=job.name, error=str(error))
+        else:
+            return
+    run_guarded(job, product)

@@ -95,6 +95,18 @@ class OutboxWorker:
             self._pool.submit(self._work, row)
         return len(rows)
 
+    def settle(self) -> bool:
+        """Wait until no call is under way; whether one was."""
+        held = 0
+        while held < self._threads and self._idle.acquire(blocking=False):
+            held += 1
+        waited = held < self._threads
+        for _ in range(self._threads - held):
+            self._idle.acquire()
+        for _ in range(self._threads):
+            self._idle.release()
+        return waited
+
     def _work(self, row: OutboxCall) -> None:
         try:
             with bound_contextvars(outbox_id=row.id):
