@@ -36,15 +36,16 @@ DRAIN_SECONDS = 25
 
 
 class Web:
-    """One ``lianke web`` process."""
+    """One ``lianke web`` (or ``serve``) process."""
 
-    def __init__(self, config: Path, port: int) -> None:
+    def __init__(self, config: Path, port: int, command: str = "web") -> None:
         self._config = config
+        self._command = command
         self.port = port
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "bot", "--config", str(self._config), "web"]
+        command = [sys.executable, "-m", "bot", "--config", str(self._config), self._command]
         env = {**os.environ, "LIANKE_SERVER__PORT": str(self.port)}
         with self._config.with_name(f"web-{self.port}.log").open("ab") as log:
             self._process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
@@ -57,7 +58,7 @@ class Web:
                     return
             except requests.ConnectionError:
                 time.sleep(0.05)
-        raise AssertionError("lianke web did not come up")
+        raise AssertionError(f"lianke {self._command} did not come up")
 
     def stop(self) -> int:
         """SIGTERM; the exit code. Raises when it takes longer than an operator's supervisor waits."""
@@ -180,21 +181,38 @@ def test_a_rolling_restart_behind_our_nginx_site(webs: list[Web], database: Data
     judge(traffic, database)
 
 
-def test_a_request_under_way_is_answered_before_the_process_ends(webs: list[Web]) -> None:
-    web = webs[0]
+@pytest.fixture(params=["web", "serve"])
+def process(config: Path, database: Database, request: pytest.FixtureRequest) -> Iterator[Web]:
+    started = Web(config, free_port(), request.param)
+    started.wait_until_up()
+    yield started
+    started.end()
+
+
+def wait_until_refused(port: int) -> None:
+    """Until nobody new is let in."""
+    end = time.monotonic() + 15
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 5).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the process still takes connections")
+
+
+def test_a_request_under_way_is_answered_before_the_process_ends(process: Web) -> None:
     request = b"POST /api/v1/contacts HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", web.port), 10) as client:
+    with socket.create_connection(("127.0.0.1", process.port), 10) as client:
         client.sendall(request + b"{")
         time.sleep(0.3)  # it is being read
-        stopped = threading.Thread(target=web.stop)
+        stopped = threading.Thread(target=process.stop)
         stopped.start()
-        time.sleep(0.5)
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", web.port), 5)  # nobody new is let in
+        wait_until_refused(process.port)
 
         client.sendall(b"}")
         answer = client.recv(4096)
         stopped.join(DRAIN_SECONDS)
 
     assert answer.startswith(b"HTTP/1.1 4"), answer  # refused for its token, but answered
-    assert web._process.returncode == 0
+    assert process._process.returncode == 0
