@@ -34,6 +34,7 @@ from scrm import seal
 from scrm.db import Database
 
 EXCHANGES = Counter("lianke_wecom_exchanges_total", "HTTP exchanges with WeCom", ["api", "outcome"])
+ERRCODES = Counter("lianke_wecom_errcodes_total", "Errcodes other than 0 from WeCom", ["api", "errcode"])
 EXCHANGE_SECONDS = Histogram(
     "lianke_wecom_exchange_seconds", "Duration of HTTP exchanges with WeCom", ["api"]
 )
@@ -57,6 +58,8 @@ class Product:
 def _observe(record: CallRecord) -> None:
     EXCHANGES.labels(record.api, record.outcome).inc()
     EXCHANGE_SECONDS.labels(record.api).observe(record.ms / 1000)
+    if record.errcode:
+        ERRCODES.labels(record.api, record.errcode).inc()
 
 
 def wecom_client(config: Config) -> WeComClient:

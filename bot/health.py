@@ -13,30 +13,27 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
-from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from sqlalchemy import delete
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.metrics.database import measure
+from bot.metrics.gate import GateCollector
 from bot.workers.limits import Circuit, Gate
 from migrations import runner
 from scrm.accounts.models import Setting
 from scrm.db import Database
-from scrm.inbox import queries as inbox
-from scrm.inbox.models import EventState
-from scrm.outbox import queries as outbox
-from scrm.outbox.models import CallState
 
 MIN_FREE_BYTES = 100 * 1024 * 1024
 PROBE = "readyz_probe"
-
-ROWS = Gauge("lianke_rows", "Inbox and outbox rows by state", ["table", "state"])
-OLDEST = Gauge("lianke_oldest_waiting_seconds", "Age of the oldest row that waits", ["table"])
 
 
 def health(database: Database, gate: Gate, clock: Callable[[], datetime]) -> Blueprint:
     """The three endpoints; no authentication, no secrets in them."""
     blueprint = Blueprint("health", __name__)
+    gates = CollectorRegistry()
+    gates.register(GateCollector(gate))
 
     @blueprint.get("/healthz")
     def healthz() -> Response:
@@ -64,8 +61,9 @@ def health(database: Database, gate: Gate, clock: Callable[[], datetime]) -> Blu
 
     @blueprint.get("/metrics")
     def metrics() -> Response:
-        _measure(database, clock())
-        return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+        measure(database, clock())
+        told = generate_latest(REGISTRY) + generate_latest(gates)
+        return Response(told, content_type=CONTENT_TYPE_LATEST)
 
     return blueprint
 
@@ -93,18 +91,3 @@ def _has_room(database: Database) -> str | None:
     path = Path(make_url(str(database.engine.url)).database or ".")
     free = shutil.disk_usage(path.parent).free
     return None if free >= MIN_FREE_BYTES else f"磁盘只剩 {free // 1024 // 1024} MB，请清理"
-
-
-def _measure(database: Database, now: datetime) -> None:
-    with database.read() as session:
-        for table, states, counts in (
-            ("inbox", EventState, inbox.count_by_state(session)),
-            ("outbox", CallState, outbox.count_by_state(session)),
-        ):
-            for state in states:  # also those no row has any more: an alert must clear
-                ROWS.labels(table, state.value).set(counts.get(state.value, 0))
-        for table, oldest in (
-            ("inbox", inbox.oldest_pending(session)),
-            ("outbox", outbox.oldest_due(session)),
-        ):
-            OLDEST.labels(table).set((now - oldest).total_seconds() if oldest else 0)

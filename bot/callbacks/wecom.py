@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+from prometheus_client import Gauge
+
 from bot.wechat.crypto import CallbackCrypto, Rejected
 from handlers.events import envelope
 from handlers.xml import BadXml, parse
@@ -23,6 +25,10 @@ _PARAMETERS = {"msg_signature", "timestamp", "nonce"}
 _ENCRYPT = re.compile(rb"<Encrypt>\s*(?:<!\[CDATA\[([A-Za-z0-9+/=]+)\]\]>|([A-Za-z0-9+/=]+))\s*</Encrypt>")
 _USUAL = re.compile(rb"msg_signature=([0-9a-f]{40})&timestamp=([0-9]{1,12})&nonce=([0-9A-Za-z]{1,64})")
 _ECHO = re.compile(rb"[0-9A-Za-z_-]{1,64}")
+
+OFFSET = Gauge(
+    "lianke_callback_clock_offset_seconds", "Our clock minus the timestamp of the last true callback"
+)
 
 
 class Signed(NamedTuple):
@@ -53,6 +59,7 @@ class WecomReceiver:
             raise Rejected("no XML inside") from error
         kind = envelope(fields)
         now = self._clock()
+        OFFSET.set(now.timestamp() - signed.timestamp)
         return Arrival(
             source=SOURCE,
             kind=kind.kind,

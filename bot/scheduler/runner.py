@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from bot.app import Product
 from bot.scheduler.jobs import JOBS, Job
@@ -15,6 +15,7 @@ from bot.scheduler.jobs import JOBS, Job
 log = structlog.get_logger(__name__)
 
 RUNS = Counter("lianke_job_runs_total", "Scheduled jobs run, by outcome", ["job", "outcome"])
+LAST_SUCCESS = Gauge("lianke_job_last_success_timestamp_seconds", "When a job last ran well", ["job"])
 
 
 def start_scheduler(
@@ -42,6 +43,7 @@ def run_guarded(job: Job, product: Product) -> None:
         log.exception("job_failed", job=job.name)
         return
     RUNS.labels(job.name, "ok").inc()
+    LAST_SUCCESS.labels(job.name).set_to_current_time()
     if done:
         log.info("job_done", job=job.name, rows=done)
 

@@ -24,6 +24,7 @@ FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]+`")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} +(.+?)\s*$", re.MULTILINE)
+KINDS = ("Counter", "Gauge", "Histogram", "Summary", "Info")
 METRIC = re.compile(r"\blianke_[a-z_]+")
 TEST = re.compile(r"\b(tests/[\w/]+\.py)(?:::(\w+))?")
 FILE = re.compile(r"`((?:bot|handlers|scrm|migrations|tests|deploy|benchmarks|docs)/[\w./-]*)`")
@@ -170,7 +171,7 @@ def _metrics() -> Iterator[str]:
             continue
         for node in ast.walk(ast.parse(source)):
             made = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-            if made and node.func.id in ("Counter", "Gauge", "Histogram", "Summary", "Info") and node.args:
+            if made and node.func.id.removesuffix("MetricFamily") in KINDS and node.args:
                 first = node.args[0]
                 if isinstance(first, ast.Constant) and isinstance(first.value, str):
                     yield first.value

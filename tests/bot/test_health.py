@@ -9,6 +9,7 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
+import bot.callbacks.asgi  # noqa: F401 - its counters are asked for
 from bot.health import health
 from bot.workers.limits import Gate
 from scrm.db import Database
@@ -42,7 +43,18 @@ def test_a_count_falls_back_to_zero_so_that_its_alert_clears(client: FlaskClient
         inbox.mark_done(session, row, now=AT)
 
     assert rows(client, "inbox", "pending") == 0
-    assert rows(client, "inbox", "done") == 1
+    assert rows(client, "inbox", "leased") == 0
+
+
+def test_metrics_are_answered_without_the_database(client: FlaskClient, database: Database) -> None:
+    with database.write_connection() as connection:
+        connection.exec_driver_sql("DROP TABLE job")
+
+    answer = client.get("/metrics")
+
+    assert answer.status_code == 200
+    assert "lianke_database_up 0.0" in answer.text
+    assert "lianke_callbacks_total" in answer.text
 
 
 def test_ready_when_the_database_writes_and_is_at_head(client: FlaskClient) -> None:

@@ -1,0 +1,1 @@
+"""What ``/metrics`` measures when it is read. Counters of what happens stand beside the code that does it."""

@@ -1,0 +1,80 @@
+"""A tiny TCP load balancer: each connection to the next back end that takes it. What a site in front of us does."""
+
+from __future__ import annotations
+
+import select
+import socket
+import socketserver
+import threading
+from collections.abc import Sequence
+from typing import Any, Self
+
+TIMEOUT_SECONDS = 20.0
+
+
+class _Listener(socketserver.ThreadingTCPServer):
+    request_queue_size = 128
+    block_on_close = True
+
+
+class RoundRobin:
+    """``with RoundRobin([port, port]) as proxy``: listens on ``proxy.port``; ``served`` counts connections."""
+
+    def __init__(self, ports: Sequence[int]) -> None:
+        self._ports = list(ports)
+        self._lock = threading.Lock()
+        self.served = dict.fromkeys(ports, 0)
+        self._listener = _Listener(("127.0.0.1", 0), self._handle)
+        self.port: int = self._listener.server_address[1]
+        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.05,))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown()
+        self._thread.join(TIMEOUT_SECONDS)
+        self._listener.server_close()
+
+    def _handle(self, client: socket.socket, _address: Any, _server: Any) -> None:
+        """Connect when there is something to send, as nginx does: a connection without a request may be closed."""
+        client.settimeout(TIMEOUT_SECONDS)
+        first = client.recv(65_536)
+        there = self._connect() if first else None
+        if there is not None:
+            with there:
+                there.sendall(first)
+                _exchange(client, there)
+
+    def _connect(self) -> socket.socket | None:
+        """The next back end's connection; one that refuses is passed over."""
+        with self._lock:
+            self._ports.append(self._ports.pop(0))
+            order = list(self._ports)
+        for port in order:
+            try:
+                opened = socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS)
+            except ConnectionRefusedError:
+                continue
+            with self._lock:
+                self.served[port] += 1
+            return opened
+        return None
+
+
+def _exchange(client: socket.socket, there: socket.socket) -> None:
+    """Copy both ways until either side ends or falls silent."""
+    other = {client: there, there: client}
+    while True:
+        readable, _, _ = select.select([client, there], [], [], TIMEOUT_SECONDS)
+        if not readable:
+            return
+        for source in readable:
+            try:
+                data = source.recv(65_536)
+                other[source].sendall(data)
+            except OSError:
+                return
+            if not data:
+                return
