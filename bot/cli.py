@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "token": ("bot.commands.token:token", "管理接口令牌：create、list、revoke"),
     "replay": ("bot.commands.replay:replay", "重新处理收到过的事件"),
     "dry-run": ("bot.commands.dry_run:dry_run", "试运行一个事件：只看会改什么，不真改"),
+    "migrate-data": ("bot.commands.migrate_data:migrate_data", "把全部数据搬到另一个数据库"),
     "backup": ("bot.commands.backup:backup", "备份数据库，运行中也可以"),
     "restore": ("bot.commands.restore:restore", "从备份恢复，恢复后发送是暂停的"),
     "outbox": ("bot.commands.outbox:outbox", "查看、恢复或放弃被暂停的发送"),

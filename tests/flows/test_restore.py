@@ -19,6 +19,7 @@ from tests.rig import Rig
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 # what a second time would be seen or cost something; reads and sets of tags are the same after a second call
+SENDERS = 6  # bot.runtime.OTHER_THREADS
 ONCE = ("externalcontact/send_welcome_msg", "message/send", "externalcontact/add_contact_way")
 
 
@@ -64,6 +65,12 @@ def scan_many(rig: Rig, names: range) -> None:
         rig.scan(f"客户{number}")
 
 
+def count_notices(rig: Rig, state: CallState) -> int:
+    with rig.database.read() as session:
+        which = (OutboxCall.api == ONCE[1], OutboxCall.state == state)
+        return session.scalar(select(func.count()).select_from(OutboxCall).where(*which)) or 0
+
+
 def waiting(rig: Rig) -> int:
     with rig.database.read() as session:
         states = OutboxCall.state.in_((CallState.PENDING, CallState.SENDING))
@@ -72,16 +79,17 @@ def waiting(rig: Rig) -> int:
 
 def test_a_restore_sends_nothing_until_a_person_resumes_and_nothing_twice(tmp_path: Path) -> None:
     with Rig(tmp_path) as rig:
-        # given a backup taken in the middle of scans, while calls are slow, and more scans afterwards
+        # given a backup taken in the middle of scans, while every sender waits for an answer, and more scans later
         rig.start()
         rig.make_channel()
-        rig.post("/faults", {"api": "message/send", "mode": "timeout", "delay_ms": 700, "times": 4})
-        load = threading.Thread(target=scan_many, args=(rig, range(12)))
+        rig.post("/faults", {"api": "message/send", "mode": "timeout", "delay_ms": 6000, "times": SENDERS})
+        load = threading.Thread(target=scan_many, args=(rig, range(16)))
         load.start()
-        time.sleep(0.6)
+        rig.until("all senders wait", lambda: count_notices(rig, CallState.SENDING) == SENDERS, 30)
+        rig.until("notices queue", lambda: count_notices(rig, CallState.PENDING) > 0, 30)
         lianke(rig, "backup", "--to", str(tmp_path / "backup"))
         load.join()
-        scan_many(rig, range(12, 20))
+        scan_many(rig, range(16, 20))
         rig.drain()
         before = effects(rig)
         assert "restore_running" in lianke(rig, "restore", str(backup_of(tmp_path)), "--overwrite", code=1)
@@ -93,8 +101,10 @@ def test_a_restore_sends_nothing_until_a_person_resumes_and_nothing_twice(tmp_pa
         rig.database.dispose()
         told = lianke(rig, "restore", str(backup_of(tmp_path)), "--overwrite")
         assert "发送已暂停" in told
-        with rig.database.read() as session:
-            assert session.scalar(select(func.count()).where(OutboxCall.state == CallState.SENDING)) == 0
+        assert count_notices(rig, CallState.SENDING) == count_notices(rig, CallState.PENDING) == 0
+        assert (
+            count_notices(rig, CallState.UNKNOWN) > SENDERS
+        )  # those under way, and those that went out since
 
         # then the product works, says that it is paused, and sends nothing, not even to somebody new
         rig.start()
