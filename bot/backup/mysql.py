@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, cast
 
@@ -54,26 +56,28 @@ def restore(url: URL, path: Path, last: str) -> None:
     """Load a dump; the statement ``last`` runs before the revision makes the database usable. Raises BackupFailed."""
     program = tools.find("mariadb", "mysql", advice=ADVICE)
     arguments = [program, *tools.mysql_arguments(url), "--batch", str(url.database)]
-    with path.open("rb") as file:
+    with path.open("rb") as file, tempfile.TemporaryFile() as said:
         loading = subprocess.Popen(  # noqa: S603
             arguments,
             env=tools.mysql_environment(url),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=said,
         )
-        sink = cast("IO[bytes]", loading.stdin)
-        try:
-            for line in file:
-                if _MARK.fullmatch(line):
-                    sink.write(f"{last};\n".encode())
-                sink.write(line)
-            sink.close()
-        except BrokenPipeError:  # the program has ended, and says why
-            pass
-        said = cast("IO[bytes]", loading.stderr).read()
-    if loading.wait() != 0:
-        raise tools.failed(program, loading.returncode, said)
+        with loading, suppress(BrokenPipeError):  # it has ended then, and says why
+            _feed(file, cast("IO[bytes]", loading.stdin), last)
+        if loading.returncode != 0:
+            said.seek(0)
+            raise tools.failed(program, loading.returncode, said.read())
+
+
+def _feed(file: IO[bytes], sink: IO[bytes], last: str) -> None:
+    """The dump, line by line, with the statement where the revision begins."""
+    for line in file:
+        if _MARK.fullmatch(line):
+            sink.write(f"{last};\n".encode())
+        sink.write(line)
+    sink.close()
 
 
 def others(connection: Connection) -> list[str]:

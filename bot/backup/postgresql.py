@@ -73,7 +73,7 @@ def _pump(reading: subprocess.Popen[bytes], writing: subprocess.Popen[bytes], la
         sink.write(b"BEGIN;\n")
         shutil.copyfileobj(source, sink, 1024 * 1024)
         if reading.wait() == 0:
-            sink.write(f"{last};\nCOMMIT;\n".encode())
+            sink.write(f"RESET search_path;\n{last};\nCOMMIT;\n".encode())
         sink.close()
     except BrokenPipeError:  # psql has ended, and says why
         pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, inspect, select, text
+from sqlalchemy import Connection, String, column, create_engine, inspect, select, table, text
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.orm import Session
 
@@ -127,11 +128,7 @@ def _into_server(url: URL, path: Path, *, overwrite: bool, now: datetime) -> str
     engine = create_engine(url)
     try:
         aside = _make_place(engine, overwrite=overwrite, now=now)
-        paused = pause.pausing(REASON, last_event=None, actor=ACTOR, now=now)
-        last = ";\n".join(
-            str(statement.compile(dialect=engine.dialect, compile_kwargs={"literal_binds": True}))  # type: ignore[attr-defined]
-            for statement in paused
-        )
+        last = _holding(engine, now)
         try:
             (postgresql if engine.dialect.name == "postgresql" else mysql).restore(url, path, last)
         except BackupFailed:
@@ -147,6 +144,18 @@ def _into_server(url: URL, path: Path, *, overwrite: bool, now: datetime) -> str
     finally:
         database.dispose()
     return None if aside is None else f"schema {aside[0]}"
+
+
+def _holding(engine: Engine, now: datetime) -> str:
+    """The SQL that switches the outbox off in the very load; without a last event, so that nobody resumes half-way."""
+    names = ("key", "value", "updated_at", "updated_by")
+    setting = table("setting", *(column(name, String) for name in names))
+    value = json.dumps({"reason": REASON, "last_event": None}, ensure_ascii=False)
+    at = now.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+    row = {"key": pause.KEY, "value": value, "updated_at": at, "updated_by": ACTOR}
+    statements = setting.delete().where(setting.c.key == pause.KEY), setting.insert().values(row)
+    compiled = (item.compile(engine, compile_kwargs={"literal_binds": True}) for item in statements)
+    return ";\n".join(map(str, compiled))
 
 
 def _make_place(engine: Engine, *, overwrite: bool, now: datetime) -> tuple[str, list[str]] | None:

@@ -13,7 +13,6 @@ from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
-    Executable,
     Table,
     and_,
     bindparam,
@@ -86,17 +85,9 @@ def find_pause(session: Session) -> Pause | None:
 def pause(session: Session, reason: str, *, actor: str, now: datetime) -> None:
     """From the commit on nothing is claimed. A second pause replaces the first."""
     last = session.scalar(select(func.max(InboxEvent.id))) or 0
-    for statement in pausing(reason, last_event=last, actor=actor, now=now):
-        session.execute(statement)
-
-
-def pausing(
-    reason: str, *, last_event: int | None, actor: str, now: datetime
-) -> tuple[Executable, Executable]:
-    """The statements that switch the outbox off, for whoever loads a database without a session."""
-    value = {"reason": reason, "last_event": last_event}
-    row = {"key": KEY, "value": value, "updated_at": now, "updated_by": actor[:128]}
-    return delete(_SETTINGS).where(_SETTINGS.c.key == KEY), insert(_SETTINGS).values(row)
+    value = {"reason": reason, "last_event": last}
+    session.execute(delete(Setting).where(Setting.key == KEY))
+    session.execute(insert(Setting).values(key=KEY, value=value, updated_at=now, updated_by=actor[:128]))
 
 
 def doubt_owed(session: Session) -> int:
