@@ -30,18 +30,21 @@ def appearing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-        yield partial
-        sync(partial)
-        partial.replace(path)
+        try:
+            yield partial
+            sync(partial)
+            partial.replace(path)
+        finally:
+            _clear(partial)
         sync(path.parent)
     except OSError as error:
         raise BackupFailed("backup_not_written", f"不能写入 {path.parent}：{error.strerror}") from error
-    finally:
-        for leftover in (
-            partial,
-            *(partial.with_name(partial.name + end) for end in ("-journal", "-wal", "-shm", ".writer")),
-        ):
-            leftover.unlink(missing_ok=True)
+
+
+def _clear(partial: Path) -> None:
+    """Leave nothing of a file that did not become whole, nor what SQLite and we keep beside an open one."""
+    for end in ("", "-journal", "-wal", "-shm", ".writer"):
+        partial.with_name(partial.name + end).unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:

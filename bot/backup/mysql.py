@@ -64,7 +64,7 @@ def restore(url: URL, path: Path, last: str) -> None:
             stdout=subprocess.DEVNULL,
             stderr=said,
         )
-        with loading, suppress(BrokenPipeError):  # it has ended then, and says why
+        with suppress(BrokenPipeError), loading:  # it has ended then, and says why
             _feed(file, cast("IO[bytes]", loading.stdin), last)
         if loading.returncode != 0:
             said.seek(0)

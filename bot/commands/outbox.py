@@ -9,7 +9,7 @@ import click
 from sqlalchemy.orm import Session
 
 from bot.commands.context import open_product
-from bot.commands.terminal import Group, confirmed, say, say_table
+from bot.commands.terminal import Group, confirmed, say
 from scrm.outbox import pause
 
 DROPPED = "恢复备份后由人放弃"
@@ -71,15 +71,14 @@ def tell_waiting(session: Session, *, now: datetime, tz: ZoneInfo) -> None:
     if not waiting:
         say("没有等待的调用")
         return
-    say_table(
-        ("接口", "等待", "已过期", "可能发过", "等人决定", "最早", "最近"),
-        [
-            (
-                item.api,
-                *map(str, (item.count, item.dead, item.doubtful, item.for_person)),
-                *(f"{at.astimezone(tz):%m-%d %H:%M:%S}" for at in (item.oldest, item.newest)),
-            )
-            for item in waiting
-        ],
-    )
+    for item in waiting:
+        say(
+            f"  {item.api}：{item.count} 个{_of_them(item)}，最早 {item.oldest.astimezone(tz):%m-%d %H:%M:%S}"
+        )
     say("已过期：例如 20 秒前的欢迎语，不会再发给客户。可能发过：先核对，不直接重发。", style="dim")
+
+
+def _of_them(item: pause.Waiting) -> str:
+    parts = {"已过期": item.dead, "可能发过": item.doubtful, "等人决定": item.for_person}
+    told = "、".join(f"{count} 个{label}" for label, count in parts.items() if count)
+    return f"（{told}）" if told else ""

@@ -296,7 +296,7 @@ def test_a_missing_source_is_not_made(tmp_path: Path, other_file: URL) -> None:
 
 def test_the_same_database_is_refused(small: URL) -> None:
     with pytest.raises(MoveFailed, match="move_same"):
-        move(small, source, on_progress=silent)
+        move(small, small, on_progress=silent)
 
 
 def test_a_database_is_named_without_its_password() -> None:
