@@ -151,7 +151,7 @@ def _holding(engine: Engine, now: datetime) -> str:
     names = ("key", "value", "updated_at", "updated_by")
     setting = table("setting", *(column(name, String) for name in names))
     value = json.dumps({"reason": REASON, "last_event": None}, ensure_ascii=False)
-    at = now.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+    at = f"{now.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
     row = {"key": pause.KEY, "value": value, "updated_at": at, "updated_by": ACTOR}
     statements = setting.delete().where(setting.c.key == pause.KEY), setting.insert().values(row)
     compiled = (item.compile(engine, compile_kwargs={"literal_binds": True}) for item in statements)
@@ -198,14 +198,19 @@ def _settle(database: Database, now: datetime) -> None:
     try:
         with database.write() as session:
             _require_keys(session)
-            pause.pause(session, REASON, actor=ACTOR, now=now)
-            while outbox.sweep_expired_leases(session, now=now, everyone=True):
-                session.flush()
-            pause.doubt_owed(session)
+            hold_back(session, now)
     except SealBroken as error:
         raise BackupFailed(
             "restore_wrong_keys", "[app] encryption_keys 打不开备份里的内容：请换成写备份时的密钥"
         ) from error
+
+
+def hold_back(session: Session, now: datetime) -> None:
+    """Pause the outbox of a restored database, and doubt what it owes. Nobody else may be at work."""
+    pause.pause(session, REASON, actor=ACTOR, now=now)
+    while outbox.sweep_expired_leases(session, now=now, everyone=True):
+        session.flush()
+    pause.doubt_owed(session)
 
 
 def _require_keys(session: Session) -> None:

@@ -79,6 +79,10 @@ def _url(given: str) -> URL:
         ) from error
     if url.drivername not in DRIVERS:
         raise Told(f"不支持 {url.drivername}，可用的有：{'、'.join(DRIVERS)}")
+    try:
+        url.get_dialect().import_dbapi()
+    except ImportError as error:
+        raise Told(f"缺少 {url.drivername} 的驱动：请先安装 {error.name}") from error
     return url
 
 

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import click
 from sqlalchemy.orm import Session
 
-from bot.commands.context import open_product
+from bot.backup.restore import hold_back
+from bot.commands.context import open_product, require_stopped
 from bot.commands.terminal import Group, confirmed, say
 from scrm.outbox import pause
 
@@ -26,6 +27,21 @@ def status(ctx: click.Context) -> None:
     """Say whether sending is paused and what waits."""
     product = open_product(ctx)
     with product.database.read() as session:
+        tell_waiting(session, now=product.clock(), tz=product.corp.tz)
+
+
+@outbox.command(
+    "pause",
+    help="暂停发送。数据库用别的办法（例如 mysql）从备份恢复之后、启动联客之前用；lianke restore 会自己暂停。\n\n"
+    "等待中的调用都按可能已经发过处理。",
+)
+@click.pass_context
+def pause_(ctx: click.Context) -> None:
+    """Hold back what a database owes that was restored by other means."""
+    product = open_product(ctx)
+    require_stopped(product.database)
+    with product.database.write() as session:
+        hold_back(session, product.clock())
         tell_waiting(session, now=product.clock(), tz=product.corp.tz)
 
 

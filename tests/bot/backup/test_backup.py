@@ -208,6 +208,26 @@ def test_a_load_that_fails_leaves_the_former_tables(tmp_path: Path, monkeypatch:
             ] == []
 
 
+@pytest.mark.mysql
+def test_a_load_that_fails_leaves_nothing_a_program_starts_on(tmp_path: Path) -> None:
+    # given a dump that breaks off its statements in the middle
+    with fresh_database("mysql") as full, fresh_database("mysql") as place:
+        _migrate(full)
+        database = opened(full)
+        path = take_one(database, tmp_path / "backup")
+        database.dispose()
+        path.write_bytes(path.read_bytes().replace(b"CREATE TABLE `relation`", b"CREATE NONSENSE", 1))
+
+        # when
+        with pytest.raises(BackupFailed, match="SQL syntax"):
+            restore(place, path, overwrite=False, now=LATER, on_progress=silent)
+
+        # then
+        half = opened(place)
+        assert runner.current(half) is None
+        half.dispose()
+
+
 @pytest.mark.postgresql
 def test_the_password_is_in_no_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # given a pg_dump that writes down how it was called

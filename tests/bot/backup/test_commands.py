@@ -58,6 +58,17 @@ def test_back_and_forth(cli: Cli, cli_database: Database) -> None:
     assert "无需恢复" in again.output
 
 
+def test_a_database_restored_by_other_means_is_paused_by_hand(cli: Cli, cli_database: Database) -> None:
+    owe(cli_database)
+
+    told = cli.ok("outbox", "pause")
+
+    assert "发送已暂停" in told
+    assert "message/send：1 个（1 个可能发过）" in told
+    with cli_database.write() as session:
+        assert outbox.claim_calls(session, owner="me", now=clock.now(), limit=9) == []
+
+
 def test_nothing_is_restored_while_the_product_runs(cli: Cli, cli_database: Database) -> None:
     cli.ok("backup", "--to", cli.home / "backup")
     with Path(f"{cli.path}.serve").open("w") as lock:
