@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,12 +30,15 @@ def appearing(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+        _clear(partial)  # a process that was killed may have left it, and a WAL that must not meet a new file
+        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
             yield partial
             sync(partial)
             partial.replace(path)
         finally:
+            os.close(handle)
             _clear(partial)
         sync(path.parent)
     except OSError as error:
@@ -45,6 +49,14 @@ def _clear(partial: Path) -> None:
     """Leave nothing of a file that did not become whole, nor what SQLite and we keep beside an open one."""
     for end in ("", "-journal", "-wal", "-shm", ".writer"):
         partial.with_name(partial.name + end).unlink(missing_ok=True)
+
+
+def clear_abandoned(folder: Path) -> None:
+    """Delete what backups that were killed have left in the folder; one that is being written is locked, and stays."""
+    for partial in folder.glob(".lianke-*.partial"):
+        with suppress(BlockingIOError), partial.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _clear(partial)
 
 
 def sync(path: Path) -> None:

@@ -31,6 +31,7 @@ def take(database: Database, folder: Path, *, now: datetime, on_progress: OnProg
     url = database.engine.url
     path = folder / files.name_for(database.dialect, now)
     revision = runner.current(database)
+    files.clear_abandoned(folder)
     with files.appearing(path) as partial:
         _write(url, partial, revision, on_progress)
         found = check(partial, database.dialect)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -290,6 +291,25 @@ def test_a_backup_that_fails_leaves_no_file(
         take_one(database, tmp_path / "backup")
 
     assert list((tmp_path / "backup").iterdir()) == []
+
+
+def test_what_a_killed_backup_left_is_cleared_away_by_the_next(database: Database, tmp_path: Path) -> None:
+    # given one that was killed and one that is still being written
+    folder = tmp_path / "backup"
+    folder.mkdir()
+    names = [f".{files.name_for('sqlite', AT - timedelta(days=day))}.partial" for day in (1, 2)]
+    for name in names:
+        (folder / name).write_bytes(b"half")
+    (folder / f"{names[0]}-wal").write_bytes(b"half")
+
+    with (folder / names[1]).open() as written:
+        fcntl.flock(written, fcntl.LOCK_EX)
+
+        # when
+        path = take_one(database, folder)
+
+    # then
+    assert {item.name for item in folder.iterdir()} == {path.name, names[1]}
 
 
 def test_no_room_is_told_before_writing(
