@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, String, column, create_engine, inspect, select, table, text
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
 
 from bot.backup import files, mysql, postgresql, sqlite, take
 from bot.backup.errors import BackupFailed
@@ -78,6 +79,8 @@ def _into_file(
 ) -> str | None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with _alone(target):
+        if sqlite.is_open_elsewhere(target):
+            raise BackupFailed("restore_running", f"还有别的程序打开着 {target}：请先停止所有联客进程")
         empty = sqlite.is_empty(target)
         if not empty and not overwrite:
             raise BackupFailed(
@@ -101,7 +104,7 @@ def _into_file(
 def _put_aside(target: Path, now: datetime) -> Path:
     """Rename the database with its WAL: a new file must never meet an old WAL. The renaming alone loses nothing."""
     aside = target.with_name(f"{target.name}.before-{now.astimezone(UTC):%Y%m%dT%H%M%S}")
-    for end in ("-shm", "-wal", ""):
+    for end in ("", "-wal", "-shm"):
         former = target.with_name(target.name + end)
         if former.exists():
             former.rename(aside.with_name(aside.name + end))
@@ -125,25 +128,33 @@ def _alone(target: Path) -> Iterator[None]:
 
 
 def _into_server(url: URL, path: Path, *, overwrite: bool, now: datetime) -> str | None:
-    engine = create_engine(url)
+    engine = create_engine(url, poolclass=NullPool)
+    aside = _make_place(engine, overwrite=overwrite, now=now)
     try:
-        aside = _make_place(engine, overwrite=overwrite, now=now)
-        last = _holding(engine, now)
+        (postgresql if engine.dialect.name == "postgresql" else mysql).restore(
+            url, path, _holding(engine, now)
+        )
+        database = Database(url.render_as_string(hide_password=False), pool_size=2)
         try:
-            (postgresql if engine.dialect.name == "postgresql" else mysql).restore(url, path, last)
-        except BackupFailed:
-            if aside is not None:
-                with engine.begin() as connection:
-                    postgresql.bring_back(connection, *aside)
-            raise
-    finally:
-        engine.dispose()
-    database = Database(url.render_as_string(hide_password=False), pool_size=2)
-    try:
-        _settle(database, now)
-    finally:
-        database.dispose()
+            _settle(database, now)
+        finally:
+            database.dispose()
+    except BackupFailed:
+        _undo(engine, aside)
+        raise
     return None if aside is None else f"schema {aside[0]}"
+
+
+def _undo(engine: Engine, aside: tuple[str, list[str]] | None) -> None:
+    """Drop what was loaded into the free place, and bring back what was there."""
+    with engine.begin() as connection:
+        if engine.dialect.name != "postgresql":  # a half load refers to tables that are not there
+            connection.execute(text("SET FOREIGN_KEY_CHECKS = 0"))
+        for name in inspect(connection).get_table_names():
+            quoted = engine.dialect.identifier_preparer.quote(name)
+            connection.execute(text(f"DROP TABLE {quoted} CASCADE"))
+        if aside is not None:
+            postgresql.bring_back(connection, *aside)
 
 
 def _holding(engine: Engine, now: datetime) -> str:

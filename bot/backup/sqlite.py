@@ -52,6 +52,17 @@ def fold(path: Path) -> None:
         connection.execute("PRAGMA journal_mode=DELETE")
 
 
+def is_open_elsewhere(path: Path) -> bool:
+    """Whether another process has the database open. Where none has, its WAL is folded in, if it can be read at all."""
+    if not path.exists():
+        return False
+    try:
+        fold(path)
+    except sqlite3.Error as error:
+        return "locked" in str(error)
+    return False
+
+
 def check(path: Path) -> str | None:
     """The migration revision of a whole database file; None where it has none. Raises BackupFailed for a broken one."""
     try:
