@@ -96,9 +96,9 @@ def test_a_restore_sends_nothing_until_a_person_resumes_and_nothing_twice(tmp_pa
         assert rig.stop() == 0
         assert doubled(rig) == {}
 
-        # when it is restored
-        assert "restore_not_empty" in lianke(rig, "restore", str(backup_of(tmp_path)), code=1)
+        # when it is restored, and nobody has it open any more
         rig.database.dispose()
+        assert "restore_not_empty" in lianke(rig, "restore", str(backup_of(tmp_path)), code=1)
         told = lianke(rig, "restore", str(backup_of(tmp_path)), "--overwrite")
         assert "发送已暂停" in told
         assert count_notices(rig, CallState.SENDING) == count_notices(rig, CallState.PENDING) == 0
