@@ -24,6 +24,7 @@ from bot.workers.limits import Circuit, Gate
 from migrations import runner
 from scrm.accounts.models import Setting
 from scrm.db import Database
+from scrm.outbox.pause import is_paused
 
 MIN_FREE_BYTES = 100 * 1024 * 1024
 PROBE = "readyz_probe"
@@ -50,7 +51,7 @@ def health(database: Database, gate: Gate, clock: Callable[[], datetime]) -> Blu
             f"{state.api}: {state.circuit.value if state.circuit is not Circuit.CLOSED else 'paused'}"
             for state in gate.snapshot()
             if state.degraded
-        ]
+        ] + _held_back(database)
         ready = all(problem is None for problem in checks.values())
         body: dict[str, Any] = {
             "status": "not_ready" if not ready else "degraded" if degraded else "ok",
@@ -91,3 +92,12 @@ def _has_room(database: Database) -> str | None:
     path = Path(make_url(str(database.engine.url)).database or ".")
     free = shutil.disk_usage(path.parent).free
     return None if free >= MIN_FREE_BYTES else f"磁盘只剩 {free // 1024 // 1024} MB，请清理"
+
+
+def _held_back(database: Database) -> list[str]:
+    """That the outbox is paused, where that can be read."""
+    try:
+        with database.read() as session:
+            return ["outbox: paused"] if is_paused(session) else []
+    except SQLAlchemyError:
+        return []

@@ -14,10 +14,12 @@ from scrm.channels.models import Channel, ChannelCode
 from scrm.inbox import queries as inbox
 from scrm.inbox.models import EventState
 from scrm.outbox.models import CallState, OutboxCall
+from scrm.outbox.pause import find_pause, list_waiting
 
 EVENTS = Check("events", "收到的事件")
 WAITING = Check("waiting", "等待处理")
 CALLS = Check("calls", "结果未知的调用")
+PAUSED = Check("paused", "发送开关")
 CODES = Check("codes", "渠道码")
 MEMBERS = Check("code_members", "渠道码成员")
 
@@ -31,6 +33,7 @@ def check_backlog(session: Session, now: datetime, followers: Sequence[str] | No
         *_events(events),
         _waiting(inbox.oldest_pending(session), now),
         _calls(session),
+        _paused(session, now),
         _codes(session),
         _members(session, followers),
     ]
@@ -66,6 +69,17 @@ def _calls(session: Session) -> Finding:
     return CALLS.warn(
         f"{count} 个调用不知道是否生效：{listed(apis)}",
         "请人工核对后决定是否重发：GET /api/v1/calls?state=unknown，POST /api/v1/calls/编号/retry",
+    )
+
+
+def _paused(session: Session, now: datetime) -> Finding:
+    found = find_pause(session)
+    if found is None:
+        return PAUSED.ok("没有暂停")
+    count = sum(item.count for item in list_waiting(session, now=now))
+    return PAUSED.warn(
+        f"发送已暂停（{found.reason}），{count} 个调用在等，新客户也收不到欢迎语",
+        "运行 lianke outbox status 看会发什么，再运行 lianke outbox resume",
     )
 
 

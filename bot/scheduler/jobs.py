@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 import structlog
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
-from sqlalchemy import delete, update
 
 from bot.app import Product
+from bot.scheduler import retention
 from bot.workers.sync import nightly_sync, resume_sync
-from scrm.accounts.models import IdempotencyKey
 from scrm.channels import media
 from scrm.channels import service as channels
-from scrm.inbox.models import EventState, InboxEvent
 from scrm.jobs.models import Job as SyncJob
 from scrm.outbox import service as outbox
 
 log = structlog.get_logger(__name__)
-
-KEEP_PAYLOADS = timedelta(days=30)  # then an event keeps only its key, so that it still counts once
-KEEP_IDEMPOTENCY_KEYS = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -84,17 +78,8 @@ def _synced(product: Product, sync: Callable[..., SyncJob | None]) -> int:
 
 
 def every_night_prune(product: Product) -> int:
-    """Payloads past their time are erased, old idempotency keys forgotten."""
-    now = product.clock()
-    finished = InboxEvent.state.in_((EventState.DONE, EventState.IGNORED))
-    with product.database.write() as session:
-        session.execute(
-            update(InboxEvent)
-            .where(finished, InboxEvent.received_at < now - KEEP_PAYLOADS, InboxEvent.payload.is_not(None))
-            .values(payload=None)
-        )
-        session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEEP_IDEMPOTENCY_KEYS))
-    return 1
+    """What is past its time goes: payloads, old events and calls, idempotency keys."""
+    return retention.prune(product.database, now=product.clock())
 
 
 def _every(**interval: int) -> Callable[[str], BaseTrigger]:

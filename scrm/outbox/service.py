@@ -18,6 +18,7 @@ from scrm.db import affected, insert_ignore
 from scrm.errors import Conflict, LeaseLost, NotFound
 from scrm.inbox import service as inbox
 from scrm.leases import Claim, backoff, change_held, claim
+from scrm.outbox import pause
 from scrm.outbox.commands import COMMANDS, DUPLICATE_CHECK, Command, to_json
 from scrm.outbox.models import TERMINAL, CallState, OutboxAttempt, OutboxCall, Recovery
 from scrm.timeline import service as timeline
@@ -112,8 +113,10 @@ def claim_calls(
     """Lease due calls and write their attempt rows: commit before the socket opens.
 
     ``welcome`` restricts to the welcome lane (True) or to everything else (False). Calls past their deadline come
-    back too: the worker marks them expired without sending.
+    back too: the worker marks them expired without sending. While the outbox is paused there is nothing to claim.
     """
+    if pause.is_paused(session):
+        return []
     rule = CLAIM if welcome is None else CLAIM_WELCOMES if welcome else CLAIM_OTHERS
     where = [OutboxCall.api.not_in(except_apis)] if except_apis else []
     lease = WELCOME_LEASE if welcome else LEASE
@@ -126,8 +129,9 @@ def claim_calls(
 
 
 def welcomes_wait(session: Session, *, now: datetime) -> bool:
-    """Whether a welcome is due that nobody is sending yet."""
-    return session.execute(_WELCOME_DUE, {"due_at": now}).first() is not None
+    """Whether a welcome is due that nobody is sending yet, and that may be sent: nobody gives way to a paused one."""
+    due = session.execute(_WELCOME_DUE, {"due_at": now}).first() is not None
+    return due and not pause.is_paused(session)
 
 
 _WELCOME_DUE = (
