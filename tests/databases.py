@@ -10,7 +10,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -155,7 +155,8 @@ def disconnect_all(database: Database) -> int:
     with engine.connect() as connection:
         others = connection.exec_driver_sql(find).scalars().all()
         for other in others:
-            connection.exec_driver_sql(end.format(other))
+            with suppress(OperationalError):  # it ended by itself
+                connection.exec_driver_sql(end.format(other))
     engine.dispose()
     return len(others)
 

@@ -82,18 +82,19 @@ class OutboxWorker:
         while free < self._threads and self._idle.acquire(blocking=False):
             free += 1
         self._room = free
-        rows: list[OutboxCall] = []
+        claimed: list[OutboxCall] = []  # stays empty when the commit fails: those senders are idle still
         try:
             with self._database.write() as session:
                 rows = outbox.claim_calls(
                     session, owner=self._owner, now=self._clock(), limit=free, welcome=self._welcome
                 )
+            claimed = rows
         finally:
-            for _ in range(free - len(rows)):
+            for _ in range(free - len(claimed)):
                 self._idle.release()
-        for row in rows:
+        for row in claimed:
             self._pool.submit(self._work, row)
-        return len(rows)
+        return len(claimed)
 
     def settle(self) -> bool:
         """Wait until no call is under way; whether one was."""

@@ -103,6 +103,7 @@ def test_after_a_bad_row_the_next_are_kept(intake: Intake, database: Database):
     assert payloads(database) == ["<xml>2</xml>"]
 
 
+@pytest.mark.sqlite  # its lock file
 def test_an_error_from_outside_the_database_is_an_answer_too(intake: Intake, database: Database):
     # given a lock file that is gone (its handle is no open file): an OSError, not one of SQLAlchemy's
     lock = database._lock
@@ -121,6 +122,7 @@ def test_an_error_from_outside_the_database_is_an_answer_too(intake: Intake, dat
     assert payloads(database) == ["<xml>3</xml>"]
 
 
+@pytest.mark.sqlite  # a whole database is locked only there
 def test_a_locked_database_is_tried_for_one_request_not_for_each(intake: Intake, database: Database):
     # given somebody from outside who holds the write lock, and 40 requests
     database.engine.dispose()
@@ -163,6 +165,7 @@ def test_events_are_durable_though_the_wake_up_fails(database: Database):
     assert payloads(database) == [f"<xml>{n}</xml>" for n in range(3)]
 
 
+@pytest.mark.sqlite  # its writer lock
 def test_too_many_waiting_requests_are_turned_away_at_once(intake: Intake, database: Database):
     # given a writer that is stuck
     stuck = threading.Event()
@@ -243,6 +246,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.sqlite  # the process that is killed opens its file
 @pytest.mark.parametrize(
     ("when", "answered", "kept"), [("before commit", 0, 0), ("after commit", 0, 10), ("never", 10, 10)]
 )

@@ -18,6 +18,8 @@ from scrm.inbox.models import EventState, InboxEvent
 from scrm.inbox.service import LEASE, MAX_ATTEMPTS, Arrival
 from tests.envelopes import NOW
 
+pytestmark = pytest.mark.every_engine
+
 
 def seconds(number: float) -> timedelta:
     return timedelta(seconds=number)
