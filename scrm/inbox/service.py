@@ -20,6 +20,7 @@ from scrm.inbox.models import EventState, InboxEvent
 from scrm.leases import Claim, backoff, change_held, claim, holds
 
 LEASE = timedelta(seconds=60)
+URGENT_LEASE = timedelta(seconds=8)  # a worker that dies leaves the next one time to greet: codes live 20 s
 MAX_ATTEMPTS = 8
 FRESH = timedelta(seconds=300)  # a callback whose timestamp is further away is quarantined
 ARRIVED = "inbox.arrived"  # in ``session.info``: there is an event more to handle once this is committed
@@ -130,8 +131,8 @@ def claim_events(
 
     Those that used up their attempts (their worker died each time) become dead instead.
     """
-    rule = CLAIM_URGENT if urgent else CLAIM
-    rows = claim(session, InboxEvent, rule, owner=owner, lease=LEASE, limit=limit, now=now)
+    rule, lease = (CLAIM_URGENT, URGENT_LEASE) if urgent else (CLAIM, LEASE)
+    rows = claim(session, InboxEvent, rule, owner=owner, lease=lease, limit=limit, now=now)
     live = []
     for row in rows:
         if row.attempts > MAX_ATTEMPTS:
