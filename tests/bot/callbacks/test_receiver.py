@@ -31,7 +31,7 @@ from tests.bot.callbacks.test_crypto import MALFORMED
 from tests.envelopes import CORP, KEY, NOW, TOKEN, Post, crypto, event_xml, post, wrap
 
 FORBIDDEN = (403, b"forbidden")
-ALLOWED_MS = 50  # of CPU: the wall clock also counts what else runs on the machine
+ALLOWED_MS = 500  # ten times the promise: machines are noisy, and what this guards against takes minutes
 
 
 @pytest.fixture
