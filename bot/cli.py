@@ -20,6 +20,7 @@ from bot.commands.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Gro
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("bot.commands.serve:serve", "启动全部：网页、接口、回调、后台任务（单进程）"),
     "web": ("bot.commands.web:web", "只启动网页、接口和回调，不处理后台任务"),
+    "worker": ("bot.commands.worker:worker", "启动后台工作进程（集群，Celery）"),
     "scheduler": ("bot.commands.scheduler:scheduler", "只启动定时任务"),
     "sandbox": ("bot.commands.sandbox:sandbox", "启动沙箱：扮演企业微信，用于演示和开发"),
     "demo": ("bot.commands.demo:demo", "一条命令体验：沙箱、演示数据和服务"),

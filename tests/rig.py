@@ -43,7 +43,7 @@ encryption_keys = ["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="]
 [server]
 port = {port}
 [database]
-url = "sqlite:///{home}/lianke.db"
+url = "{database}"
 [wecom]
 corp_id = "{box.corp_id}"
 agent_id = {box.agent_id}
@@ -59,7 +59,7 @@ KILLED = 137
 class Rig:
     """``with Rig(home) as rig``: the sandbox runs and a channel exists; ``rig.start()`` starts the product."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, database: str = "", more: str = "") -> None:
         self.home = home
         self.port, self.sandbox_port = free_port(), free_port()
         self.base = f"http://127.0.0.1:{self.port}"
@@ -67,8 +67,14 @@ class Rig:
         self.config_path = home / "config.toml"
         self.config_path.write_text(
             CONFIG.format(
-                base=self.base, secret="s" * 40, port=self.port, home=home, box=BOX, sandbox=self.sandbox
+                base=self.base,
+                secret="s" * 40,
+                port=self.port,
+                database=database or f"sqlite:///{home}/lianke.db",
+                box=BOX,
+                sandbox=self.sandbox,
             )
+            + more
         )
         self._box: subprocess.Popen[bytes] | None = None
         self._served: subprocess.Popen[bytes] | None = None

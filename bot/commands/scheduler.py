@@ -8,8 +8,9 @@ from types import FrameType
 
 import click
 
-from bot.commands.context import open_product
+from bot.commands.context import open_product, require_free_port
 from bot.commands.terminal import Command, say
+from bot.metrics.port import open_metrics
 from bot.scheduler.jobs import JOBS
 from bot.scheduler.leader import Candidate
 
@@ -17,10 +18,15 @@ from bot.scheduler.leader import Candidate
 @click.command(
     cls=Command, help="只启动定时任务。可以启动多个：同一时间只有一个运行，其余待命。Ctrl-C 停止。"
 )
+@click.option("--metrics-port", type=click.IntRange(1, 65535), help="在这个端口提供 Prometheus 指标。")
 @click.pass_context
-def scheduler(ctx: click.Context) -> None:
+def scheduler(ctx: click.Context, metrics_port: int | None) -> None:
     """Tick, or stand by, until SIGTERM or SIGINT."""
     product = open_product(ctx, log_level="INFO")
+    if metrics_port is not None:
+        host = product.config.server.host
+        require_free_port(host, metrics_port, "换一个 --metrics-port")
+        open_metrics(product.gate, metrics_port, host)
     stopping = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
