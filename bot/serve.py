@@ -17,6 +17,8 @@ from bot.runtime import Workers
 
 log = structlog.get_logger(__name__)
 
+SETTLE_SECONDS = 5.0
+
 
 async def serve(
     product: Product, ready: Callable[[], None] = lambda: None, *, with_workers: bool = True
@@ -48,6 +50,7 @@ async def serve(
     log.info("stopping")
     server.stop()
     await serving
+    await app.settle(SETTLE_SECONDS)
     intake.close()
     if workers is not None:
         await loop.run_in_executor(None, workers.stop)

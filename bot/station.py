@@ -26,7 +26,7 @@ class Station:
         self.product = product
         self._bench = Bench(product)
         self._steps: MappingProxyType[Queue, Callable[[], int]] = MappingProxyType(
-            {Queue.INBOX: self._bench.inbox.tick, Queue.WELCOME: self._welcomes, Queue.OUTBOX: self._others}
+            {Queue.INBOX: self._bench.inbox.step, Queue.WELCOME: self._welcomes, Queue.OUTBOX: self._others}
         )
         self._told = dict.fromkeys(Queue, False)
         self._turns = {queue: threading.Lock() for queue in Queue}

@@ -55,6 +55,12 @@ class CallbackApp:
         self._receiver = receiver
         self._intake = intake
         self._fallback = fallback
+        self._open: set[asyncio.Future[Any]] = set()  # Flask's requests that have not ended
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until every request has ended, at most so long. An answer may be out before its request has ended."""
+        if self._open:
+            await asyncio.wait(self._open, timeout=seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -72,7 +78,13 @@ class CallbackApp:
             query: bytes = scope["query_string"]
             if not query.isascii():  # people type 李 into the address bar; WSGI wants it escaped
                 scope = {**scope, "query_string": quote_from_bytes(query, safe=QUERY).encode()}
-            await self._fallback(scope, _as_coroutine(receive), send)
+            ended = asyncio.get_running_loop().create_future()
+            self._open.add(ended)
+            try:
+                await self._fallback(scope, _as_coroutine(receive), send)
+            finally:
+                self._open.discard(ended)
+                ended.cancel()
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
         query: bytes = scope["query_string"]

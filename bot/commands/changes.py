@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, cast
 
-from sqlalchemy import Insert, Table, Update, event, func, inspect, select, tuple_
+from sqlalchemy import Connection, Insert, Table, Update, event, func, inspect, select, tuple_
 from sqlalchemy.orm import ORMExecuteState, Session
 from sqlalchemy.orm.unitofwork import UOWTransaction
 from sqlalchemy.sql.dml import Delete, DMLWhereBase
@@ -61,6 +61,8 @@ class Watch:
     def __enter__(self) -> Self:
         event.listen(self.session, "after_flush", self._flushed)
         event.listen(self.session, "do_orm_execute", self._executing)
+        self._connection = self.session.connection()
+        event.listen(self._connection, "before_execute", self._on_connection)
         return self
 
     def __exit__(
@@ -68,6 +70,7 @@ class Watch:
     ) -> None:
         event.remove(self.session, "after_flush", self._flushed)
         event.remove(self.session, "do_orm_execute", self._executing)
+        event.remove(self._connection, "before_execute", self._on_connection)
 
     def _flushed(self, session: Session, _context: UOWTransaction) -> None:
         for row in (*session.new, *session.dirty, *session.deleted):
@@ -76,11 +79,15 @@ class Watch:
             self.touched[table].add(tuple(state.mapper.primary_key_from_instance(row)))
 
     def _executing(self, execution: ORMExecuteState) -> None:
-        statement = execution.statement
+        if isinstance(execution.statement, Update | Delete):
+            self._changing(execution.statement, execution.parameters)
+
+    def _on_connection(
+        self, _connection: Connection, statement: Any, many: Any, one: Any, _options: Any
+    ) -> None:
+        """Inserts go past the session: they need nothing of it."""
         if isinstance(statement, Insert):
-            self._inserting(statement, execution.parameters)
-        elif isinstance(statement, Update | Delete):
-            self._changing(statement)
+            self._inserting(statement, many or one)
 
     def _inserting(self, statement: Insert, parameters: Any) -> None:
         table = cast(Table, statement.table)
@@ -93,12 +100,12 @@ class Watch:
         elif table not in self.grown:
             self.grown[table] = self.before.scalar(select(func.max(keys[0]))) or 0
 
-    def _changing(self, statement: DMLWhereBase) -> None:
+    def _changing(self, statement: DMLWhereBase, parameters: Any) -> None:
         table = cast(Table, cast(Any, statement).table)
         keys = select(*table.primary_key.columns)
         if statement.whereclause is not None:
             keys = keys.where(statement.whereclause)
-        self.touched[table] |= {tuple(row) for row in self.session.connection().execute(keys)}
+        self.touched[table] |= {tuple(row) for row in self.session.connection().execute(keys, parameters)}
 
 
 def changes_of(watch: Watch) -> list[Change]:

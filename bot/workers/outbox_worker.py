@@ -64,6 +64,8 @@ class OutboxWorker:
 
     def tick(self) -> int:
         """``step`` for the loop: 0, too, when fewer were due than could be sent. Nothing is left to look for then."""
+        if not self._welcome and self._give_way.must():
+            return 0
         claimed = self.step()
         if claimed == self._room:
             return claimed
@@ -74,8 +76,6 @@ class OutboxWorker:
     def step(self) -> int:
         """Claim as many calls as senders are idle and set them going; how many."""
         self._room = 1
-        if not self._welcome and self._give_way.must():
-            return 0
         if not self._idle.acquire(timeout=1.0):
             return 1  # all busy: not idle, only full
         free = 1

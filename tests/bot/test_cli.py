@@ -218,7 +218,7 @@ def test_a_server_starts_and_ctrl_c_ends_it_quietly(cli: Cli, command: str):
 
     assert "已启动" in started
     assert process.returncode == 0
-    assert b"Traceback" not in errors
+    assert b"Traceback" not in errors, errors.decode()
 
 
 def _ready(port: int) -> bool:

@@ -124,7 +124,8 @@ def config(tmp_path: Path) -> Path:
     path = tmp_path / "config.toml"
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    text = CONFIG.format(base=base, secret=SECRET, port=port, home=tmp_path, box=BOX, sandbox=base)
+    database = f"sqlite:///{tmp_path}/lianke.db"
+    text = CONFIG.format(base=base, secret=SECRET, port=port, database=database, box=BOX, sandbox=base)
     path.write_text(text)
     return path
 

@@ -64,7 +64,7 @@ def take_one(database: Database, folder: Path, now: datetime = AT) -> Path:
 
 
 @pytest.fixture(params=["sqlite", *SERVERS])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
+def spot(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
     """A migrated database with some rows."""
     if request.param == "sqlite":
         url = make_url(f"sqlite:///{tmp_path / 'lianke.db'}")
@@ -84,29 +84,29 @@ def _migrate(url: URL) -> None:
 
 
 @pytest.fixture
-def empty_place(place: URL, tmp_path: Path) -> Iterator[URL]:
+def empty_spot(spot: URL, tmp_path: Path) -> Iterator[URL]:
     """An empty database of the same kind."""
-    if place.get_backend_name() == "sqlite":
+    if spot.get_backend_name() == "sqlite":
         yield make_url(f"sqlite:///{tmp_path / 'new' / 'lianke.db'}")
         return
-    with fresh_database(place.get_backend_name()) as url:
+    with fresh_database(spot.get_backend_name()) as url:
         yield url
 
 
-def test_a_backup_comes_back_with_the_outbox_paused(place: URL, empty_place: URL, tmp_path: Path) -> None:
+def test_a_backup_comes_back_with_the_outbox_paused(spot: URL, empty_spot: URL, tmp_path: Path) -> None:
     # given
-    database = opened(place)
+    database = opened(spot)
     path = take_one(database, tmp_path / "backup")
     database.dispose()
     assert path.stat().st_mode & 0o077 == 0
 
     # when
-    done = restore(empty_place, path, overwrite=False, now=LATER, on_progress=silent)
+    done = restore(empty_spot, path, overwrite=False, now=LATER, on_progress=silent)
 
     # then the rows are there, and no call is plainly repeated
     assert done.revision == runner.head()
     assert done.aside is None
-    restored = opened(empty_place)
+    restored = opened(empty_spot)
     with restored.write() as session:
         found = pause.find_pause(session)
         assert found is not None
@@ -117,9 +117,9 @@ def test_a_backup_comes_back_with_the_outbox_paused(place: URL, empty_place: URL
     restored.dispose()
 
 
-def test_a_filled_database_is_only_replaced_when_told(place: URL, tmp_path: Path) -> None:
+def test_a_filled_database_is_only_replaced_when_told(spot: URL, tmp_path: Path) -> None:
     # given a backup, and something newer in the database
-    database = opened(place)
+    database = opened(spot)
     path = take_one(database, tmp_path / "backup")
     with database.write() as session:
         accounts.set_setting(session, "newer", 1, actor="tests", now=AT)
@@ -127,18 +127,18 @@ def test_a_filled_database_is_only_replaced_when_told(place: URL, tmp_path: Path
 
     # when / then it is refused
     with pytest.raises(BackupFailed, match="restore_not_empty"):
-        restore(place, path, overwrite=False, now=LATER, on_progress=silent)
-    assert _setting(place, "newer") == 1
+        restore(spot, path, overwrite=False, now=LATER, on_progress=silent)
+    assert _setting(spot, "newer") == 1
 
     # and with consent the former data are put aside, where the database can do that
-    if place.get_backend_name() == "mysql":
+    if spot.get_backend_name() == "mysql":
         with pytest.raises(BackupFailed, match="restore_not_empty"):
-            restore(place, path, overwrite=True, now=LATER, on_progress=silent)
-        assert _setting(place, "newer") == 1
+            restore(spot, path, overwrite=True, now=LATER, on_progress=silent)
+        assert _setting(spot, "newer") == 1
         return
-    done = restore(place, path, overwrite=True, now=LATER, on_progress=silent)
-    assert _setting(place, "newer") is None
-    assert _newer_aside(place, str(done.aside)) == "1"
+    done = restore(spot, path, overwrite=True, now=LATER, on_progress=silent)
+    assert _setting(spot, "newer") is None
+    assert _newer_aside(spot, str(done.aside)) == "1"
 
 
 def _setting(url: URL, key: str) -> Any:
@@ -156,16 +156,16 @@ def _newer_aside(url: URL, aside: str) -> str:
         return str(connection.scalar(text(f"SELECT value FROM {table} WHERE key = 'newer'")))
 
 
-def test_a_damaged_backup_is_refused_before_anything_is_touched(place: URL, tmp_path: Path) -> None:
-    database = opened(place)
+def test_a_damaged_backup_is_refused_before_anything_is_touched(spot: URL, tmp_path: Path) -> None:
+    database = opened(spot)
     path = take_one(database, tmp_path / "backup")
     database.dispose()
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
 
     with pytest.raises(BackupFailed, match="backup_damaged"):
-        restore(place, path, overwrite=True, now=LATER, on_progress=silent)
+        restore(spot, path, overwrite=True, now=LATER, on_progress=silent)
 
-    with create_engine(place, poolclass=NullPool).connect() as connection:
+    with create_engine(spot, poolclass=NullPool).connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM outbox")) == 3
 
 
@@ -212,7 +212,7 @@ def test_a_load_that_fails_leaves_the_former_tables(tmp_path: Path, monkeypatch:
 @pytest.mark.mysql
 def test_a_load_that_fails_leaves_no_half_database(tmp_path: Path) -> None:
     # given a dump that breaks off its statements in the middle
-    with fresh_database("mysql") as full, fresh_database("mysql") as place:
+    with fresh_database("mysql") as full, fresh_database("mysql") as spot:
         _migrate(full)
         database = opened(full)
         path = take_one(database, tmp_path / "backup")
@@ -221,10 +221,10 @@ def test_a_load_that_fails_leaves_no_half_database(tmp_path: Path) -> None:
 
         # when
         with pytest.raises(BackupFailed, match="SQL syntax"):
-            restore(place, path, overwrite=False, now=LATER, on_progress=silent)
+            restore(spot, path, overwrite=False, now=LATER, on_progress=silent)
 
         # then
-        with create_engine(place, poolclass=NullPool).connect() as connection:
+        with create_engine(spot, poolclass=NullPool).connect() as connection:
             assert inspect(connection).get_table_names() == []
 
 
@@ -330,20 +330,20 @@ def test_the_backup_holds_no_plain_text(database: Database, tmp_path: Path) -> N
     assert WORD.encode() not in path.read_bytes()
 
 
-def test_wrong_keys_are_told_and_nothing_is_changed(place: URL, tmp_path: Path) -> None:
+def test_wrong_keys_are_told_and_nothing_is_changed(spot: URL, tmp_path: Path) -> None:
     # given
-    database = opened(place)
+    database = opened(spot)
     path = take_one(database, tmp_path / "backup")
     database.dispose()
     seal.use(seal.Keyring(["another key altogether"]))
 
     # when
-    wrong = "restore_not_empty" if place.get_backend_name() == "mysql" else "restore_wrong_keys"
+    wrong = "restore_not_empty" if spot.get_backend_name() == "mysql" else "restore_wrong_keys"
     with pytest.raises(BackupFailed, match=wrong):
-        restore(place, path, overwrite=True, now=LATER, on_progress=silent)
+        restore(spot, path, overwrite=True, now=LATER, on_progress=silent)
 
     # then
-    with create_engine(place, poolclass=NullPool).connect() as connection:
+    with create_engine(spot, poolclass=NullPool).connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM outbox")) == 3
         assert connection.scalar(text("SELECT count(*) FROM setting")) == 0
 
@@ -351,12 +351,12 @@ def test_wrong_keys_are_told_and_nothing_is_changed(place: URL, tmp_path: Path) 
 def test_a_file_that_another_process_has_open_is_not_replaced(database: Database, tmp_path: Path) -> None:
     # given one that serves no embedded lock, as lianke web
     path = take_one(database, tmp_path / "backup")
-    place = make_url(f"sqlite:///{tmp_path / 'lianke.db'}")
+    spot = make_url(f"sqlite:///{tmp_path / 'lianke.db'}")
     with database.engine.connect() as connection:
         connection.execute(text("SELECT count(*) FROM setting"))
 
         with pytest.raises(BackupFailed, match="restore_running"):
-            restore(place, path, overwrite=True, now=LATER, on_progress=silent)
+            restore(spot, path, overwrite=True, now=LATER, on_progress=silent)
 
     assert list(tmp_path.glob("*before*")) == []
 

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from bot.app import _observe
 from bot.callbacks.wecom import WecomReceiver
 from bot.scheduler.jobs import Job, _every
-from bot.scheduler.runner import _guarded
+from bot.scheduler.runner import run_guarded
 from bot.wechat.crypto import Rejected
 from bot.wechat.wecom import CallRecord
 from tests.envelopes import NOW, crypto, post
@@ -49,8 +49,8 @@ def test_only_a_job_that_ran_well_moves_its_time() -> None:
         raise RuntimeError("no")
 
     before = time.time()
-    _guarded(Job("sweeps", _every(seconds=5), lambda _product: 0), None)()
-    _guarded(Job("breaks", _every(seconds=5), fails), None)()
+    run_guarded(Job("sweeps", _every(seconds=5), lambda _product: 0), None)
+    run_guarded(Job("breaks", _every(seconds=5), fails), None)
 
     assert REGISTRY.get_sample_value(LAST_SUCCESS, {"job": "sweeps"}) >= before
     assert REGISTRY.get_sample_value(LAST_SUCCESS, {"job": "breaks"}) is None
