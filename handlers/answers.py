@@ -141,6 +141,7 @@ def _notice(
     owner = why if contact.owner_id == staff.id else f"负责人不是您；{why}"
     return NotifyStaff(
         userid=staff.userid,
+        staff=staff.name,
         agent_id=context.corp.agent_id,
         title=f"新客户：{name}{again}"[:40],
         description=f"{source}\n{owner}\n添加时间：{at}"[:170],

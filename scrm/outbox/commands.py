@@ -194,6 +194,7 @@ class NotifyStaff(Command):
     description: str
     url: str
     button: str = "查看客户"
+    staff: str = ""  # the member's name, for the timeline
 
     @property
     def effect_key(self) -> str:

@@ -290,7 +290,7 @@ def _tell(session: Session, row: OutboxCall, state: CallState, outcome: Outcome,
     if command.timeline and row.contact_id:
         detail = {"call_id": row.id, "errcode": outcome.errcode, "reason": outcome.reason}
         detail.update(
-            {k: row.command[k] for k in ("userid", "add", "remove", "remark") if row.command.get(k)}
+            {k: row.command[k] for k in ("userid", "staff", "add", "remove", "remark") if row.command.get(k)}
         )
         timeline.append(
             session,
