@@ -23,12 +23,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
+import structlog
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
-from limits.storage import MemoryStorage, storage_from_string
+from limits.errors import StorageError
+from limits.storage import storage_from_string
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from bot.wechat.errors import QuotaSpent, TokenInvalid, TransportError, WeChatError
+
+log = structlog.get_logger(__name__)
 
 FIRST = 0  # the priority of welcomes and of the sidebar
 QUOTA_CODE = 45009
@@ -37,6 +42,8 @@ WRITE_CAP = 5  # semantics.md section 1: calls in parallel on write-type custome
 WRITE_APIS = ("externalcontact/mark_tag", "externalcontact/remark", "kf/sync_msg")
 _QUOTA_RECHECK = 5.0  # seconds; a drained window frees room little by little
 _SOONEST_RECHECK = 0.05
+_PATIENCE = 0.5  # seconds for an answer of the shared store
+_AWAY = 5.0  # seconds until it is asked again after it did not answer
 _MINUTE, _HOUR = 60, 3600
 _ALL = "*"
 
@@ -309,18 +316,21 @@ class _Windows:
         self._namespace = namespace
         self._lock = threading.Lock()
         self._memory: dict[tuple[str, int, bool], _Window] = {}
-        storage = storage_from_string(storage_url)
-        self._shared = (
-            None if isinstance(storage, MemoryStorage) else SlidingWindowCounterRateLimiter(storage)
-        )
+        self._shared = _shared_limiter(storage_url)
+        self._own_until = -math.inf  # the shared store is away: count alone until then
 
     def take(self, api: str, *, reserved: bool) -> float:
         """Take one call out of every window and return 0, or take none and return the seconds to wait.
 
+        While the shared windows cannot be reached this process counts alone.
         Two processes may pass the last free place together: the margin to the published limit bears that.
         """
-        if self._shared is not None:
-            return self._take_shared(self._shared, api, reserved=reserved)
+        if self._shared is not None and time.monotonic() >= self._own_until:
+            try:
+                return self._take_shared(self._shared, api, reserved=reserved)
+            except StorageError as error:
+                self._own_until = time.monotonic() + _AWAY
+                log.warning("rate_windows_not_shared", error=str(error.storage_error))
         now = time.time()
         with self._lock:
             windows = self._windows(api, reserved=reserved)
@@ -374,6 +384,13 @@ class _Windows:
         for item, *key in items:
             limiter.hit(item, *key)
         return 0.0
+
+
+def _shared_limiter(storage_url: str) -> SlidingWindowCounterRateLimiter | None:
+    if storage_url == "memory://":
+        return None
+    soon: dict[str, Any] = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE, "retry": None}
+    return SlidingWindowCounterRateLimiter(storage_from_string(storage_url, wrap_exceptions=True, **soon))
 
 
 @dataclass(slots=True)

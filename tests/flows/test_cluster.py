@@ -30,8 +30,7 @@ def test_a_cluster_loses_and_doubles_nothing_while_its_processes_die(place: Plac
             rig.scan(f"{role} is dead {scans}")
             scans += 1
             rig.start_role(role)
-        rig.until("the web answers again", rig.is_up, 60)
-
+            rig.until("the web answers", rig.is_up, 60)
         rig.drain(150)
         verdict = judge(rig)
 

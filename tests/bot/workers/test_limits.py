@@ -359,3 +359,9 @@ def test_threads_never_pass_more_than_cap_and_room() -> None:
     assert most <= 8
     assert made <= 480
     assert world.state().in_flight == 0
+
+
+def test_shared_windows_that_cannot_be_reached_are_counted_alone():
+    gate = Gate(Policy(per_minute=10, use=1.0), storage_url="redis://127.0.0.1:9/0")  # nobody listens there
+    granted = [gate.admit("a/b", 0, datetime.now(UTC)).granted for _ in range(12)]
+    assert granted == [True] * 10 + [False] * 2
