@@ -4,7 +4,7 @@ ARGS ?=
 BOOT = $(PYTHON) -S deploy/bootstrap.py
 BIN = .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench
+.PHONY: help demo test lint bench chaos
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -20,3 +20,7 @@ lint: ## formatting, lint, types, import contracts
 
 bench: ## benchmarks, as ratios to baselines of the same run
 	@$(BOOT) run && exec $(BIN)/python -m bot bench $(ARGS)
+
+chaos: ## kill processes, empty Redis, cut the database for minutes; the ledgers are compared
+	@$(BOOT) dev && $(BIN)/python deploy/test_services.py && $(BIN)/python -m tests.chaos
+	@$(BIN)/python -m tests.cluster_chaos --engine postgresql && $(BIN)/python -m tests.cluster_chaos --engine mariadb

@@ -104,7 +104,7 @@ def create_app(product: Product) -> APIFlask:
     app.config["SECRET_KEY"] = product.config.app.secret_key.get_secret_value()
     api = create_api(product.database, clock=product.clock, wake=product.wakeups.wake, tz=product.corp.tz)
     app.register_blueprint(api, url_prefix=PREFIX)
-    app.register_blueprint(health(product.database, product.gate, product.clock))
+    app.register_blueprint(health(product.database, product.gate, product.clock, product.messages))
     app.register_blueprint(web(product))
     return app
 

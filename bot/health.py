@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.metrics.database import measure
 from bot.metrics.gate import GateCollector
 from bot.workers.limits import Circuit, Gate
+from bot.workers.messages import Messages
 from migrations import runner
 from scrm.accounts.models import Setting
 from scrm.db import Database
@@ -30,7 +31,9 @@ MIN_FREE_BYTES = 100 * 1024 * 1024
 PROBE = "readyz_probe"
 
 
-def health(database: Database, gate: Gate, clock: Callable[[], datetime]) -> Blueprint:
+def health(
+    database: Database, gate: Gate, clock: Callable[[], datetime], messages: Messages | None = None
+) -> Blueprint:
     """The three endpoints; no authentication, no secrets in them."""
     blueprint = Blueprint("health", __name__)
     gates = CollectorRegistry()
@@ -51,7 +54,7 @@ def health(database: Database, gate: Gate, clock: Callable[[], datetime]) -> Blu
             f"{state.api}: {state.circuit.value if state.circuit is not Circuit.CLOSED else 'paused'}"
             for state in gate.snapshot()
             if state.degraded
-        ] + _held_back(database)
+        ] + _held_back(database, messages)
         ready = all(problem is None for problem in checks.values())
         body: dict[str, Any] = {
             "status": "not_ready" if not ready else "degraded" if degraded else "ok",
@@ -94,10 +97,11 @@ def _has_room(database: Database) -> str | None:
     return None if free >= MIN_FREE_BYTES else f"磁盘只剩 {free // 1024 // 1024} MB，请清理"
 
 
-def _held_back(database: Database) -> list[str]:
-    """That the outbox is paused, where that can be read."""
+def _held_back(database: Database, messages: Messages | None) -> list[str]:
+    """That the outbox is paused, where that can be read, and that a cluster's Redis is away."""
+    away = ["redis: away"] if messages is not None and messages.is_away() else []
     try:
         with database.read() as session:
-            return ["outbox: paused"] if is_paused(session) else []
+            return away + (["outbox: paused"] if is_paused(session) else [])
     except SQLAlchemyError:
-        return []
+        return away

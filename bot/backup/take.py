@@ -12,8 +12,10 @@ from sqlalchemy.engine import URL
 from bot.backup import files, mysql, postgresql, sqlite
 from bot.backup.errors import BackupFailed
 from migrations import runner
+from scrm.accounts.service import set_setting
 from scrm.db import Database
 
+LAST = "backup.last"  # the setting whose ``updated_at`` is when the last backup began
 OnProgress = Callable[[int, int], None]
 
 
@@ -37,6 +39,8 @@ def take(database: Database, folder: Path, *, now: datetime, on_progress: OnProg
         found = check(partial, database.dialect)
         if found != revision:
             raise BackupFailed("backup_not_consistent", "备份期间数据库结构被升级，请再运行一次")
+    with database.write() as session:  # so that /metrics can tell how old the last one is
+        set_setting(session, LAST, {"size": path.stat().st_size}, actor="backup", now=now)
     return Taken(path, path.stat().st_size, revision)
 
 

@@ -18,6 +18,8 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from bot.backup.take import LAST
+from scrm.accounts.models import Setting
 from scrm.db import Database
 from scrm.inbox.models import EventState, InboxEvent
 from scrm.jobs.models import Job, JobState
@@ -32,6 +34,7 @@ OVERDUE = Gauge(
     "lianke_overdue_seconds", "How long the row due longest waits for a worker", ["table", "lane"]
 )
 LAST_SYNC = Gauge("lianke_last_sync_timestamp_seconds", "When the last sync ended well; 0 for never")
+LAST_BACKUP = Gauge("lianke_last_backup_timestamp_seconds", "When the last backup was taken; 0 for never")
 UP = Gauge("lianke_database_up", "Whether the database answered when it was last asked")
 
 WELCOME, OTHER = "welcome", "other"
@@ -94,6 +97,7 @@ def measure(database: Database, now: datetime) -> None:
                 _count(session, watched)
                 _age(session.execute(watched.ages()), watched, now)
             ended = session.scalar(LAST_SYNC_ENDED)
+            backup = session.get(Setting, LAST)
     except SQLAlchemyError as error:
         log.warning("metrics_without_database", why=type(error).__name__)
         for gauge in (ROWS, OLDEST, OVERDUE):
@@ -101,6 +105,7 @@ def measure(database: Database, now: datetime) -> None:
         UP.set(0)
         return
     LAST_SYNC.set(ended.timestamp() if ended else 0)
+    LAST_BACKUP.set(backup.updated_at.timestamp() if backup else 0)
     UP.set(1)
 
 

@@ -69,6 +69,13 @@ class Messages:
         except RedisError as error:
             log.warning("redis_away", error=str(error))
 
+    def is_away(self) -> bool:
+        """Whether Redis does not answer: workers then poll."""
+        try:
+            return not self._redis.ping()
+        except RedisError:
+            return True
+
     def run_job(self, name: str) -> None:
         """Let a worker run one of the scheduler's jobs."""
         self._celery.send_task(RUN_JOB, args=[name], queue=BACKGROUND, retry=False)

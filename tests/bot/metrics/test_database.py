@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
+from bot.backup.take import take
 from bot.metrics import database as measured
 from scrm.db import Database
 from scrm.inbox.models import EventState, InboxEvent
@@ -102,6 +104,15 @@ def test_the_last_sync_is_the_last_that_ended_well(database: Database) -> None:
     )
 
     assert told("lianke_last_sync_timestamp_seconds") == (AT - 3600 * SECOND).timestamp()
+
+
+def test_the_age_of_the_last_backup_is_told(database: Database, tmp_path: Path) -> None:
+    measure(database)
+    assert told("lianke_last_backup_timestamp_seconds") == 0
+
+    take(database, tmp_path, now=AT - 3600 * SECOND, on_progress=lambda _done, _all: None)
+    measure(database)
+    assert told("lianke_last_backup_timestamp_seconds") == (AT - 3600 * SECOND).timestamp()
 
 
 def test_a_database_that_is_away_is_told_and_leaves_no_old_figures(database: Database) -> None:
