@@ -18,7 +18,6 @@ from bot import logs
 from bot.app import build
 from bot.config import ConfigError, load_config
 from bot.scheduler.jobs import JOBS
-from bot.scheduler.runner import run_guarded
 from bot.station import Station
 from bot.workers.messages import DRAIN, QUEUES, RUN_JOB, make_celery
 
@@ -51,8 +50,7 @@ def drain(name: str) -> None:
 @app.task(name=RUN_JOB)  # type: ignore[untyped-decorator, unused-ignore]
 def run_job(name: str) -> None:
     """Run one of the scheduler's jobs here."""
-    job = next(job for job in JOBS if job.name == name)
-    run_guarded(job, station().product)
+    station().run_job(next(job for job in JOBS if job.name == name))
 
 
 def _start(**_: Any) -> None:

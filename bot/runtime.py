@@ -33,7 +33,7 @@ class AlreadyRunning(Exception):
     """Another embedded process works on the same database."""
 
 
-class Bench:
+class WorkerSet:
     """The workers of one process, wired and idle."""
 
     def __init__(self, product: Product) -> None:
@@ -71,11 +71,11 @@ class Workers:
 
     def __init__(self, product: Product) -> None:
         self._product = product
-        self._bench = bench = Bench(product)
+        self._set = workers = WorkerSet(product)
         self._loops = [
-            Loop("inbox", bench.inbox.tick, product.wakeups, Queue.INBOX),
-            Loop("welcome", bench.welcomes.tick, product.wakeups, Queue.WELCOME),
-            Loop("outbox", bench.others.tick, product.wakeups, Queue.OUTBOX),
+            Loop("inbox", workers.inbox.tick, product.wakeups, Queue.INBOX),
+            Loop("welcome", workers.welcomes.tick, product.wakeups, Queue.WELCOME),
+            Loop("outbox", workers.others.tick, product.wakeups, Queue.OUTBOX),
         ]
         self._lock = _only_one(product.database)
 
@@ -103,7 +103,7 @@ class Workers:
             loop.stop()
         for loop in self._loops:
             loop.join(max(0.1, end - time.monotonic()))
-        self._bench.close()
+        self._set.close()
         if self._lock is not None:
             os.close(self._lock)
 

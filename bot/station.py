@@ -10,8 +10,11 @@ from types import MappingProxyType
 import structlog
 
 from bot.app import Product
-from bot.runtime import Bench
+from bot.runtime import WorkerSet
+from bot.scheduler.jobs import Job
+from bot.scheduler.runner import run_guarded
 from bot.workers.loop import POLL_SECONDS
+from bot.workers.messages import QUEUES
 from bot.workers.wakeup import Queue
 
 log = structlog.get_logger(__name__)
@@ -24,9 +27,9 @@ class Station:
 
     def __init__(self, product: Product) -> None:
         self.product = product
-        self._bench = Bench(product)
+        self._set = WorkerSet(product)
         self._steps: MappingProxyType[Queue, Callable[[], int]] = MappingProxyType(
-            {Queue.INBOX: self._bench.inbox.step, Queue.WELCOME: self._welcomes, Queue.OUTBOX: self._others}
+            {Queue.INBOX: self._set.inbox.step, Queue.WELCOME: self._welcomes, Queue.OUTBOX: self._others}
         )
         self._told = dict.fromkeys(Queue, False)
         self._turns = {queue: threading.Lock() for queue in Queue}
@@ -34,16 +37,22 @@ class Station:
         self._pollers: list[threading.Thread] = []
 
     def _welcomes(self) -> int:
-        return self._bench.welcomes.step() or self._bench.welcomes.settle()
+        return self._set.welcomes.step() or self._set.welcomes.settle()
 
     def _others(self) -> int:
-        return self._bench.others.step() or self._bench.others.settle()
+        return self._set.others.step() or self._set.others.settle()
 
     def listen(self, queue: Queue) -> None:
         """A message said that there is work: ``drain``."""
         if self.product.messages is not None:
-            self.product.messages.heard(queue)
+            self.product.messages.heard(QUEUES[queue])
         self.drain(queue)
+
+    def run_job(self, job: Job) -> None:
+        """A message said that it is time for one of the scheduler's jobs."""
+        if self.product.messages is not None:
+            self.product.messages.heard(job.name)
+        run_guarded(job, self.product)
 
     def drain(self, queue: Queue) -> None:
         """Work until nothing of ``queue`` is due, or for DRAIN_SECONDS. Told twice at once, one works for both."""
@@ -81,5 +90,5 @@ class Station:
         self._stopping.set()
         for poller in self._pollers:
             poller.join()
-        self._bench.close()
+        self._set.close()
         self.product.database.dispose()

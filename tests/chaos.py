@@ -82,6 +82,11 @@ def main() -> int:
     print(f"seed {chosen.seed}", flush=True)
     with tempfile.TemporaryDirectory() as home:
         verdict = run(Path(home), seed=chosen.seed, kills=chosen.kills, rate=chosen.rate, report=True)
+    return tell(verdict)
+
+
+def tell(verdict: Verdict) -> int:
+    """Print what the judge found; the exit code."""
     print(verdict)
     for line in verdict.wrong:
         print(f"  {line}")

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.chaos import Pouring
+from tests.chaos import Pouring, tell
 from tests.cluster_rig import ROLES, ClusterRig
 from tests.databases import Server, disconnect_all
 from tests.rig import Verdict, judge
@@ -84,10 +84,7 @@ def main() -> int:
             )
     finally:
         server.close()
-    print(verdict)
-    for line in verdict.wrong:
-        print(f"  {line}")
-    return 1 if verdict.wrong else 0
+    return tell(verdict)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -29,6 +30,7 @@ ROLES: Mapping[str, Sequence[str]] = {
     "scheduler-1": ("scheduler",),
     "scheduler-2": ("scheduler",),
 }
+WORKERS = [role for role, line in ROLES.items() if line[0] == "worker"]
 
 
 class ClusterRig(Rig):
@@ -39,16 +41,29 @@ class ClusterRig(Rig):
         self.redis = Redis.from_url(REDIS_URL)
         self.redis.flushdb()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._starts: Counter[str] = Counter()
 
     def start_all(self) -> None:
         """Start every role and wait until the web answers and a scheduler leads."""
         for role in ROLES:
             self.start_role(role)
-        self.until("the web answers", self.is_up, 60)
+        for role in ROLES:
+            self.until_working(role)
         self.until("a scheduler leads", self.leaders, 60)
 
     def start_role(self, role: str) -> None:
+        self._starts[role] += 1
         self.processes[role] = self._spawn(role, "-m", "bot", "--config", str(self.config_path), *ROLES[role])
+
+    def until_working(self, role: str) -> None:
+        """Wait until a process that was just started works: then the next one may die."""
+        if role == "web":
+            self.until("the web answers", self.is_up, 60)
+        elif role in WORKERS:
+            self.until(f"{role} is ready", lambda: self._log(role).count("ready.") == self._starts[role], 60)
+
+    def _log(self, role: str) -> str:
+        return (self.home / f"{role}.log").read_text(errors="replace")
 
     def kill_role(self, role: str) -> None:
         """SIGKILL, as a machine dies."""

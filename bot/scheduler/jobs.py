@@ -12,11 +12,12 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.app import Product
 from bot.scheduler import retention
-from bot.workers.sync import nightly_sync, resume_sync
+from bot.workers.sync import resume_sync
 from scrm.channels import media
 from scrm.channels import service as channels
-from scrm.jobs.models import Job as SyncJob
+from scrm.errors import Conflict
 from scrm.outbox import service as outbox
+from scrm.sync import service as sync
 
 log = structlog.get_logger(__name__)
 
@@ -60,18 +61,18 @@ def every_hour_renew_media(product: Product) -> int:
 
 
 def every_night_reconcile(product: Product) -> int:
-    """Read the platform and heal what callbacks missed."""
-    return _synced(product, nightly_sync)
+    """Have the platform read and what callbacks missed healed: ``every_10_seconds_run_waiting_sync`` does it."""
+    try:
+        with product.database.write() as session:
+            sync.start_sync(session, created_by="scheduler", now=product.clock())
+    except Conflict:  # one is under way
+        return 0
+    return 1
 
 
 def every_10_seconds_run_waiting_sync(product: Product) -> int:
-    """Run a sync that a person asked for, or go on with one that was cut off."""
-    return _synced(product, resume_sync)
-
-
-def _synced(product: Product, sync: Callable[..., SyncJob | None]) -> int:
-    job = sync(product.database, product.client, corp=product.corp, clock=product.clock)
-    if job is None:
+    """Run a sync that was asked for, or go on with one that was cut off."""
+    if resume_sync(product.database, product.client, corp=product.corp, clock=product.clock) is None:
         return 0
     product.wakeups.wake()
     return 1
@@ -100,6 +101,6 @@ JOBS = (
         every_10_seconds_run_waiting_sync,
         is_long=True,
     ),
-    Job("every_night_reconcile", _daily(3, 10), every_night_reconcile, is_long=True),
+    Job("every_night_reconcile", _daily(3, 10), every_night_reconcile),
     Job("every_night_prune", _daily(3, 40), every_night_prune),
 )

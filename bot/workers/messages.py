@@ -22,6 +22,7 @@ BACKGROUND = "background"
 DRAIN, RUN_JOB = "lianke.drain", "lianke.run_job"
 REDELIVER_SECONDS = 60  # of a message whose worker died; nothing waits for it
 TOLD_MS = 1_000  # one message is under way for so long at most; as long as workers rest between polls
+JOB_TOLD_MS = 60_000  # so a lost message delays a job by a minute
 CONNECT_SECONDS = 1.0
 
 
@@ -62,10 +63,10 @@ class Messages:
         if self._redis.set(_told(name), 1, nx=True, px=TOLD_MS):
             self._celery.send_task(DRAIN, args=[name], queue=name, retry=False)
 
-    def heard(self, queue: Queue) -> None:
+    def heard(self, name: str) -> None:
         """A worker is about to look: whoever makes work from now on must tell again."""
         try:
-            self._redis.delete(_told(QUEUES[queue]))
+            self._redis.delete(_told(name))
         except RedisError as error:
             log.warning("redis_away", error=str(error))
 
@@ -77,8 +78,9 @@ class Messages:
             return True
 
     def run_job(self, name: str) -> None:
-        """Let a worker run one of the scheduler's jobs."""
-        self._celery.send_task(RUN_JOB, args=[name], queue=BACKGROUND, retry=False)
+        """Let a worker run one of the scheduler's jobs, unless it was told and has not begun: nothing piles up."""
+        if self._redis.set(_told(name), 1, nx=True, px=JOB_TOLD_MS):
+            self._celery.send_task(RUN_JOB, args=[name], queue=BACKGROUND, retry=False)
 
 
 def _told(name: str) -> str:

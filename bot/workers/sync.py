@@ -26,7 +26,7 @@ from scrm.jobs import service as jobs
 from scrm.jobs.models import Job
 from scrm.sync import service
 
-__all__ = ["STAGES", "SyncProgress", "nightly_sync", "resume_sync", "run_sync"]
+__all__ = ["STAGES", "SyncProgress", "resume_sync", "run_sync"]
 
 log = structlog.get_logger(__name__)
 
@@ -77,22 +77,10 @@ def run_sync(
         return jobs.get_job(session, job_id)
 
 
-def nightly_sync(
-    database: Database, client: WeComClient, *, corp: Corp, clock: Callable[[], datetime]
-) -> Job | None:
-    """For the scheduler: run a sync, or go on with the one that was left; None while another process runs one."""
-    try:
-        with database.write() as session:
-            job_id = service.start_sync(session, created_by="scheduler", now=clock()).id
-        return run_sync(database, client, job_id, corp=corp, clock=clock)
-    except Conflict:
-        return None
-
-
 def resume_sync(
     database: Database, client: WeComClient, *, corp: Corp, clock: Callable[[], datetime]
 ) -> Job | None:
-    """For the scheduler, every few minutes: go on with a sync that was cut off; None when there is none."""
+    """For the scheduler: run a sync that waits, or was cut off; None when there is none."""
     with database.read() as session:
         left = jobs.find_open_job(session, service.KIND)
         if left is None or not jobs.is_abandoned(left, now=clock()):

@@ -1,4 +1,4 @@
-"""A cluster on a real server and Redis: every role is killed while scans pour in; the ledgers agree afterwards."""
+"""A cluster on a real server and Redis: one of each kind is killed while scans pour in; the ledgers agree afterwards."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from tests.databases import Place
 from tests.rig import judge
 
 pytestmark = [pytest.mark.chaos, pytest.mark.redis, pytest.mark.timeout(300)]
+ONE_OF_EACH = [
+    role for role in ROLES if not role.endswith("-2")
+]  # the others: ``python -m tests.cluster_chaos``
 SERVERS = pytest.mark.parametrize("engine", ["postgresql", "mariadb"], indirect=True)
 
 
@@ -20,7 +23,7 @@ def test_a_cluster_loses_and_doubles_nothing_while_its_processes_die(place: Plac
         rig.start_all()
         rig.make_channel()
         scans = 0
-        for role in ROLES:
+        for role in ONE_OF_EACH:
             for _ in range(4):
                 rig.scan(f"{role} {scans}")
                 scans += 1
@@ -30,7 +33,7 @@ def test_a_cluster_loses_and_doubles_nothing_while_its_processes_die(place: Plac
             rig.scan(f"{role} is dead {scans}")
             scans += 1
             rig.start_role(role)
-            rig.until("the web answers", rig.is_up, 60)
+            rig.until_working(role)
         rig.drain(150)
         verdict = judge(rig)
 

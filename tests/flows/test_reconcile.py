@@ -6,14 +6,16 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import func, select
 
+from bot.scheduler.jobs import every_night_reconcile
 from bot.wechat.wecom import WeComClient
-from bot.workers.sync import SyncProgress, nightly_sync, resume_sync, run_sync
+from bot.workers.sync import SyncProgress, resume_sync, run_sync
 from handlers.context import Corp
 from scrm import clock
 from scrm.accounts import service as accounts
@@ -463,11 +465,13 @@ def test_the_scheduler_starts_none_beside_another_and_resumes_what_was_left(worl
     with world.database.write() as session:
         other = sync.start_sync(session, created_by="cli", now=clock.now())
         jobs.claim_job(session, job_id=other.id, owner="other", now=clock.now())
-    assert nightly_sync(world.database, world.client, **args) is None
+    product: Any = SimpleNamespace(database=world.database, clock=clock.now)
+    assert every_night_reconcile(product) == 0
     assert resume_sync(world.database, world.client, **args) is None
     with world.database.write() as session:
         jobs.cancel(session, other.id, now=clock.now())
-    nightly = nightly_sync(world.database, world.client, **args)
+    assert every_night_reconcile(product) == 1
+    nightly = resume_sync(world.database, world.client, **args)
     assert nightly is not None
     assert (nightly.state, nightly.created_by) == (JobState.DONE, "scheduler")
 
