@@ -1,4 +1,4 @@
-"""A cluster on a real server and Redis: one of each kind is killed while scans pour in; the ledgers agree afterwards."""
+"""A cluster on a real server and Redis: one of each kind dies while scans pour in; the ledgers agree afterwards."""
 
 from __future__ import annotations
 
