@@ -40,12 +40,13 @@ class RoundRobin:
     def _handle(self, client: socket.socket, _address: Any, _server: Any) -> None:
         """Connect when there is something to send, as nginx does: a connection without a request may be closed."""
         client.settimeout(TIMEOUT_SECONDS)
-        first = client.recv(65_536)
-        there = self._connect() if first else None
-        if there is not None:
+        asked = client.recv(65_536)
+        for _ in self._ports:  # closed without a byte of an answer: the next one, as nginx goes on to it
+            there = self._connect() if asked else None
+            if there is None:
+                return
             with there:
-                there.sendall(first)
-                _exchange(client, there)
+                asked = _exchange(client, there, asked)
 
     def _connect(self) -> socket.socket | None:
         """The next back end's connection; one that refuses is passed over."""
@@ -63,18 +64,27 @@ class RoundRobin:
         return None
 
 
-def _exchange(client: socket.socket, there: socket.socket) -> None:
-    """Copy both ways until either side ends or falls silent."""
-    other = {client: there, there: client}
-    while True:
-        readable, _, _ = select.select([client, there], [], [], TIMEOUT_SECONDS)
-        if not readable:
-            return
-        for source in readable:
-            try:
-                data = source.recv(65_536)
-                other[source].sendall(data)
-            except OSError:
-                return
-            if not data:
-                return
+def _exchange(client: socket.socket, there: socket.socket, asked: bytes) -> bytes:
+    """Copy both ways until either side ends or falls silent. What was asked, where no byte of an answer came."""
+    answered = False
+    try:
+        there.sendall(asked)
+        while True:
+            readable, _, _ = select.select([client, there], [], [], TIMEOUT_SECONDS)
+            if there in readable:
+                data = there.recv(65_536)
+                if not data:
+                    break
+                answered = True
+                client.sendall(data)
+            elif client in readable:
+                data = client.recv(65_536)
+                if not data:
+                    return b""
+                asked += data
+                there.sendall(data)
+            else:
+                return b""
+    except OSError:
+        pass
+    return b"" if answered else asked
