@@ -12,10 +12,10 @@ from scrm.models import Base
 def render_item(kind: str, obj: Any, autogen_context: Any) -> str | bool:
     """Our own column types are rendered by what they are in the database."""
     module = getattr(type(obj), "__module__", "")
-    if kind == "type" and module in ("scrm.db", "scrm.seal"):
-        autogen_context.imports.add("from scrm import db, seal")
-        if module == "scrm.db":
-            return "db.UtcDateTime()"
+    if kind == "type" and module in ("scrm.dialects", "scrm.seal"):
+        autogen_context.imports.add("from scrm import dialects, seal")
+        if module == "scrm.dialects":
+            return "dialects.UtcDateTime()"
         return f'seal.{type(obj).__name__}("{obj.context}")'
     return False
 

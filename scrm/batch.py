@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Update
 from sqlalchemy.orm import Session
 
-from scrm.db import Base, insert_ignore
+from scrm.db import Base
+from scrm.dialects import insert_ignore
 
 Found = TypeVar("Found")
 _BATCH = "batch"  # in ``session.info``

@@ -12,7 +12,8 @@ from typing import cast
 from sqlalchemy import String, Table, or_, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from scrm.db import Base, UtcDateTime, affected, insert_ignore
+from scrm.db import Base, affected
+from scrm.dialects import UtcDateTime, insert_ignore
 
 
 class Leadership(Base):

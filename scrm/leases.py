@@ -14,15 +14,15 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Integer, Select, String, Update, and_, bindparam, exists, or_, select, update
+from sqlalchemy import Integer, String, Update, and_, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
-from scrm.db import MYSQL, BigId, UtcDateTime, affected
+from scrm.db import affected
+from scrm.dialects import BigId, Lockable, UtcDateTime, lock_first
 from scrm.ids import new_token
 
 LANE_LENGTH = 80
-_OTHERS_CLAIM = 100  # rows that other workers may be claiming at this moment
 
 
 class Leased:
@@ -69,8 +69,8 @@ def claim(
     PostgreSQL and MySQL skip rows other workers have locked; on SQLite the caller's write transaction is the
     only one. The rows returned carry the new lease. Call inside a short write transaction of its own.
     """
-    lock_due = _lock_due_on_mysql if session.get_bind().dialect.name in MYSQL else _lock_due
-    rows = lock_due(session, model, rule, where, now, limit)
+    due = _due(cast("Hashable", model), rule).where(*where)
+    rows = lock_first(session, due, model.id, {"due_at": now, "at_most": limit}, "at_most")
     if not rows:
         return []
     lease_to = {"lease_owner": owner, "lease_token": new_token(), "available_at": now + lease}
@@ -83,37 +83,9 @@ def claim(
     return rows
 
 
-def _lock_due(
-    session: Session, model: Any, rule: Claim, where: Sequence[Any], now: datetime, limit: int
-) -> list[Any]:
-    due = _due_locked(model, rule)
-    if where:
-        due = due.where(*where)
-    return list(session.scalars(due, {"due_at": now, "at_most": limit}))
-
-
-def _lock_due_on_mysql(
-    session: Session, model: Any, rule: Claim, where: Sequence[Any], now: datetime, limit: int
-) -> list[Any]:
-    """MySQL locks every row that it sorts, not only those it answers: other workers would find nothing left.
-
-    So the order is read without locks, and then as many rows locked as are wanted, passing over what others took.
-    """
-    due = _due(model, rule).where(*where)
-    first = due.with_only_columns(model.id)
-    ids = list(session.scalars(first, {"due_at": now, "at_most": limit + _OTHERS_CLAIM}))
-    rows: list[Any] = []
-    while ids and len(rows) < limit:
-        want = limit - len(rows)
-        mine = due.where(model.id.in_(ids[:want])).with_for_update(skip_locked=True)
-        rows += session.scalars(mine, {"due_at": now, "at_most": want})
-        ids = ids[want:]
-    return rows
-
-
 @cache
-def _due(model: Any, rule: Claim) -> Select[Any]:
-    """The rows to claim, not locked. Building this costs ten times what running it does."""
+def _due(model: Any, rule: Claim) -> Lockable:
+    """The rows to claim."""
     earlier = aliased(model)
     held_up = exists().where(
         earlier.lane == model.lane,
@@ -121,7 +93,7 @@ def _due(model: Any, rule: Claim) -> Select[Any]:
         earlier.state.in_(rule.busy),
         earlier.available_at.is_not(None),
     )
-    return (
+    return Lockable.of(
         select(model)
         .where(model.state.in_(rule.ready), model.available_at <= bindparam("due_at"), *rule.where)
         .where(or_(model.lane.is_(None), ~held_up))
@@ -129,11 +101,6 @@ def _due(model: Any, rule: Claim) -> Select[Any]:
         .limit(bindparam("at_most", type_=Integer))
         .execution_options(populate_existing=True)
     )
-
-
-@cache
-def _due_locked(model: Any, rule: Claim) -> Select[Any]:
-    return _due(model, rule).with_for_update(skip_locked=True)
 
 
 @cache

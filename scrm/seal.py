@@ -21,6 +21,8 @@ from sqlalchemy import Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from scrm.dialects import long_text
+
 NONCE = 12
 MIN_KEY = 16  # characters
 
@@ -88,11 +90,7 @@ class Sealed(TypeDecorator[str]):
         self.context = context
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        if dialect.name in ("mysql", "mariadb"):
-            from sqlalchemy.dialects.mysql import MEDIUMTEXT  # noqa: PLC0415
-
-            return dialect.type_descriptor(MEDIUMTEXT())
-        return dialect.type_descriptor(Text())
+        return dialect.type_descriptor(long_text(dialect))
 
     def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
         return None if value is None else ring().seal(value, self.context)

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from bot.api.errors import fail
 from scrm import seal
 from scrm.accounts.models import IdempotencyKey
-from scrm.db import Database, affected, insert_ignore
+from scrm.db import Database, affected
+from scrm.dialects import insert_ignore
 from scrm.errors import Conflict
 
 KEPT = timedelta(days=7)

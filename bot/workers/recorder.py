@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from bot.workers.sender import Attempt
 from bot.workers.wakeup import Queue, Wakeups
 from scrm import batch
-from scrm.db import Database, may_pass
+from scrm.db import Database
+from scrm.dialects import may_pass
 from scrm.inbox import service as inbox
 from scrm.outbox import service as outbox
 from scrm.outbox.commands import FetchContact

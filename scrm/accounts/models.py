@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from scrm.db import Base, LongText, UtcDateTime, enum_type, id_column
+from scrm.db import Base, enum_type, id_column
+from scrm.dialects import LongText, UtcDateTime
 from scrm.ids import ID_LENGTH
 
 

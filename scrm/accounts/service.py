@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from scrm import batch
 from scrm.accounts.models import Department, Setting, Staff, StaffDepartment, StaffStatus
 from scrm.accounts.rules import DepartmentSeen, StaffProfile
-from scrm.db import insert_ignore
+from scrm.dialects import insert_ignore
 from scrm.errors import NotFound
 from scrm.ids import new_id
 from scrm.outbox import service as outbox

@@ -12,7 +12,7 @@ from scrm.accounts.models import Staff
 from scrm.channels.models import Channel, Scan
 from scrm.channels.queries import find_by_state
 from scrm.contacts.models import Contact, Relation
-from scrm.db import insert_ignore
+from scrm.dialects import insert_ignore
 from scrm.ids import new_id
 from scrm.timeline import service as timeline
 

@@ -18,7 +18,7 @@ from scrm import clock
 from scrm.accounts import service as accounts
 from scrm.channels.models import Channel, MediaFile
 from scrm.channels.rules import media_of
-from scrm.db import insert_ignore
+from scrm.dialects import insert_ignore
 from scrm.errors import Invalid
 from scrm.ids import new_id
 from scrm.outbox import service as outbox

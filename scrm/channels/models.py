@@ -6,11 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
-from sqlalchemy.dialects.mysql import LONGBLOB
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, deferred, mapped_column
 
-from scrm.db import MYSQL, Base, UtcDateTime, enum_type, id_column
+from scrm.db import Base, enum_type, id_column
+from scrm.dialects import LongBinary, UtcDateTime
 
 
 class ChannelState(StrEnum):
@@ -108,10 +108,6 @@ class Scan(Base):
     effect_key: Mapped[str] = mapped_column(String(128), unique=True)
 
 
-# MySQL names the type by its size, and reflects that name.
-_CONTENT = LargeBinary(20 * 1024 * 1024).with_variant(LONGBLOB(), *MYSQL)
-
-
 class MediaFile(Base):
     """A file for welcome messages, kept once per kind. The platform's media id lives 3 days; we renew it in time."""
 
@@ -123,7 +119,7 @@ class MediaFile(Base):
     filename: Mapped[str] = mapped_column(String(200))
     sha256: Mapped[str] = mapped_column(String(64))
     size: Mapped[int] = mapped_column(Integer)
-    content: Mapped[bytes] = deferred(mapped_column(_CONTENT))
+    content: Mapped[bytes] = deferred(mapped_column(LongBinary))
     media_id: Mapped[str | None] = mapped_column(String(128))
     uploaded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

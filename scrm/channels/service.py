@@ -27,7 +27,7 @@ from scrm.channels.media import DEFAULT_WELCOME, get_default_welcomes
 from scrm.channels.models import Channel, ChannelStaff, ChannelState, ChannelTag, MediaFile
 from scrm.channels.queries import describe, find_by_state, get_channel, get_code, list_channels
 from scrm.channels.spec import FIELDS, ChannelSpec, media_paths, spec_problems
-from scrm.db import insert_ignore
+from scrm.dialects import insert_ignore
 from scrm.errors import Conflict, Refused
 from scrm.ids import new_id
 from scrm.tags.models import Tag, TagGroup

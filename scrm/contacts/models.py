@@ -8,7 +8,8 @@ from enum import StrEnum
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from scrm.db import Base, UtcDateTime, enum_type, id_column
+from scrm.db import Base, enum_type, id_column
+from scrm.dialects import UtcDateTime
 from scrm.ids import ID_LENGTH
 from scrm.seal import Sealed
 

@@ -6,19 +6,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
 
 from scrm import seal
 from scrm.accounts.models import Staff
 from scrm.channels.models import Channel
 from scrm.contacts.models import Contact, ContactIdentity, Relation, Stage
+from scrm.dialects import begins_with
 from scrm.tags.models import ContactTag
 from scrm.tags.queries import ContactTagRow, tags_of_contacts
-
-LAST_CHARACTER = "\U0010ffff"
 
 
 class Presence(StrEnum):
@@ -102,19 +100,12 @@ def _conditions(session: Session, which: ContactFilter) -> list[ColumnElement[bo
 
 
 def _matches(session: Session, q: str) -> ColumnElement[bool]:
-    remarked = select(Relation.contact_id).where(_begins(session, Relation.remark, q))
-    ways = [_begins(session, Contact.name, q), Contact.id.in_(remarked)]
+    remarked = select(Relation.contact_id).where(begins_with(session, Relation.remark, q))
+    ways = [begins_with(session, Contact.name, q), Contact.id.in_(remarked)]
     phone = phone_digits(q)
     if phone:
         ways.append(Contact.phone_index == seal.ring().blind_index(phone))
     return or_(*ways)
-
-
-def _begins(session: Session, column: InstrumentedAttribute[Any], prefix: str) -> ColumnElement[bool]:
-    """Begins with; on SQLite as a range, because its LIKE ignores case and so ignores the index."""
-    if session.get_bind().dialect.name == "sqlite":
-        return and_(column >= prefix, column < prefix + LAST_CHARACTER)
-    return column.startswith(prefix, autoescape=True)
 
 
 def phone_digits(text: str) -> str | None:

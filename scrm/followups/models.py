@@ -8,7 +8,8 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from scrm.db import Base, UtcDateTime, enum_type, id_column
+from scrm.db import Base, enum_type, id_column
+from scrm.dialects import UtcDateTime
 
 
 class FollowupKind(StrEnum):

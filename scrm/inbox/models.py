@@ -8,7 +8,8 @@ from enum import StrEnum
 from sqlalchemy import BigInteger, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from scrm.db import Base, UtcDateTime, enum_type
+from scrm.db import Base, enum_type
+from scrm.dialects import UtcDateTime
 from scrm.leases import Leased
 from scrm.seal import Sealed
 

@@ -14,7 +14,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from scrm import batch
-from scrm.db import affected, insert_ignore
+from scrm.db import affected
+from scrm.dialects import insert_ignore
 from scrm.errors import Conflict, LeaseLost, NotFound
 from scrm.inbox.models import EventState, InboxEvent
 from scrm.leases import Claim, backoff, change_held, claim, holds

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import JSON, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from scrm.db import Base, UtcDateTime, enum_type
+from scrm.db import Base, enum_type
+from scrm.dialects import UtcDateTime
 from scrm.leases import Leased
 
 

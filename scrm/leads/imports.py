@@ -22,7 +22,7 @@ from scrm.channels.models import Channel
 from scrm.contacts.models import Contact, ContactIdentity, IdentityKind
 from scrm.contacts.queries import phone_digits
 from scrm.contacts.service import set_phone
-from scrm.db import insert_ignore
+from scrm.dialects import insert_ignore
 from scrm.errors import Invalid
 from scrm.ids import new_id
 from scrm.routing import service as routing

@@ -13,7 +13,7 @@ from scrm.channels.models import Channel
 from scrm.contacts.models import Contact, ContactIdentity, IdentityKind, Stage
 from scrm.contacts.queries import phone_digits
 from scrm.contacts.service import get_contact, set_phone
-from scrm.db import insert_ignore
+from scrm.dialects import insert_ignore
 from scrm.errors import Conflict, Invalid
 from scrm.ids import new_id
 from scrm.timeline import service as timeline

@@ -23,7 +23,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from scrm.db import Base, BigId, UtcDateTime, enum_type
+from scrm.db import Base, enum_type
+from scrm.dialects import BigId, UtcDateTime
 from scrm.ids import ID_LENGTH
 from scrm.leases import Leased
 from scrm.seal import Sealed, SealedJson

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from scrm import batch
-from scrm.db import affected, insert_ignore
+from scrm.db import affected
+from scrm.dialects import insert_ignore
 from scrm.errors import Conflict, LeaseLost, NotFound
 from scrm.inbox import service as inbox
 from scrm.leases import Claim, backoff, change_held, claim

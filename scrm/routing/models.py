@@ -9,7 +9,8 @@ from sqlalchemy import JSON, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from scrm.contacts.models import Contact
-from scrm.db import Base, UtcDateTime, id_column
+from scrm.db import Base, id_column
+from scrm.dialects import UtcDateTime
 
 
 class Assignment(Base):

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from scrm import batch
 from scrm.accounts.models import Staff
 from scrm.contacts.models import ContactIdentity, IdentityKind
-from scrm.db import insert_ignore
+from scrm.dialects import insert_ignore
 from scrm.ids import new_id
 from scrm.outbox import service as outbox
 from scrm.outbox.commands import MarkTags

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import JSON, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from scrm.db import Base, BigId, UtcDateTime
+from scrm.db import Base
+from scrm.dialects import BigId, UtcDateTime
 from scrm.ids import ID_LENGTH
 
 

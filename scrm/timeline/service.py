@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from scrm import batch
-from scrm.db import insert_ignore
+from scrm.dialects import insert_ignore
 from scrm.timeline.models import TimelineEntry
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import DateTime
 
-from scrm.db import UtcDateTime
+from scrm.dialects import UtcDateTime
 from scrm.models import Base
 from tests.architecture.code import last_name, sources, tree, where
 

@@ -18,7 +18,8 @@ from sqlalchemy.types import JSON, TypeEngine
 
 from migrations import runner
 from scrm import seal
-from scrm.db import Database, UtcDateTime
+from scrm.db import Database
+from scrm.dialects import UtcDateTime
 from scrm.models import Base
 from tests.databases import Place, closing_database
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from bot.web.links import Grant
 from bot.web.times import Calendar
 from scrm.accounts.models import IdempotencyKey
-from scrm.db import insert_ignore
+from scrm.dialects import insert_ignore
 from scrm.followups.models import FollowupKind
 from scrm.followups.service import MAX_CONTENT, MAX_NEXT_STEP
 

@@ -20,7 +20,8 @@ from bot.workers.wakeup import Queue
 from scrm.accounts.models import Setting
 from scrm.channels.media import DEFAULT_WELCOME
 from scrm.contacts.models import Contact
-from scrm.db import Database, insert_ignore, may_pass
+from scrm.db import Database
+from scrm.dialects import insert_ignore, may_pass
 from scrm.errors import LeaseLost
 from scrm.inbox import service as inbox
 from scrm.inbox.models import EventState, InboxEvent

@@ -1,4 +1,4 @@
-"""What the databases do differently, and must not show: keys, row counts, times, claims, lost connections."""
+"""What the databases do differently, and must not show: keys, row counts, times, claims, prefixes, lost connections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from scrm.accounts.models import Setting, Staff
 from scrm.contacts.models import Contact, ContactIdentity, IdentityKind
-from scrm.db import Database, affected, insert_ignore
+from scrm.db import Database, affected
+from scrm.dialects import begins_with, insert_ignore
 from scrm.ids import new_id
 from scrm.inbox import service as inbox
 from scrm.inbox.models import InboxEvent
@@ -139,6 +140,27 @@ def test_a_text_too_long_for_its_column_is_refused_by_servers(database: Database
 
     with pytest.raises(DBAPIError), database.write() as session:
         insert_ignore(session, Setting, [setting("x" * 65)])
+
+
+@pytest.mark.parametrize(
+    ("prefix", "found"),
+    [
+        ("王", ["王", "王敏", "王🚚"]),
+        ("ab", ["abc"]),
+        ("AB", ["ABc"]),
+        ("50%", ["50% 折"]),
+        ("a_", ["a_b"]),
+        ("\\", ["\\"]),
+    ],
+)
+def test_a_prefix_is_literal_and_case_counts(session: Session, prefix: str, found: list[str]):
+    names = ["王", "王敏", "王🚚", "汪", "abc", "ABc", "50% 折", "500", "a_b", "\\"]
+    session.add_all(Contact(name=name, created_at=NOW) for name in names)
+    session.flush()
+
+    names = session.scalars(select(Contact.name).where(begins_with(session, Contact.name, prefix)))
+
+    assert sorted(names) == sorted(found)
 
 
 def test_an_instant_comes_back_in_utc_to_the_microsecond(session: Session):
