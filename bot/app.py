@@ -89,7 +89,7 @@ def build(
         config=config,
         database=Database(config.database.url),
         client=client or wecom_client(config),
-        gate=Gate(storage_url=config.redis.url) if is_cluster else Gate(),
+        gate=Gate(redis_url=config.redis.url) if is_cluster else Gate(),
         wakeups=SharedWakeups(messages.tell) if messages else Wakeups(),
         corp=_corp(config),
         clock=clock,

@@ -19,32 +19,19 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
-
-import structlog
-from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
-from limits.errors import StorageError
-from limits.storage import storage_from_string
-from limits.strategies import SlidingWindowCounterRateLimiter
 
 from bot.wechat.errors import QuotaSpent, TokenInvalid, TransportError, WeChatError
-
-log = structlog.get_logger(__name__)
+from bot.workers.windows import HOUR, MINUTE, Room, Windows
 
 FIRST = 0  # the priority of welcomes and of the sidebar
 QUOTA_CODE = 45009
 CONCURRENCY_CODE = 45033
 WRITE_CAP = 5  # semantics.md section 1: calls in parallel on write-type customer APIs
 WRITE_APIS = ("externalcontact/mark_tag", "externalcontact/remark", "kf/sync_msg")
-_QUOTA_RECHECK = 5.0  # seconds; a drained window frees room little by little
-_SOONEST_RECHECK = 0.05
-_PATIENCE = 0.5  # seconds for an answer of the shared store
-_AWAY = 5.0  # seconds until it is asked again after it did not answer
-_MINUTE, _HOUR = 60, 3600
 _ALL = "*"
 
 
@@ -90,6 +77,20 @@ class Policy:
     open_for: float = 5.0  # short: a welcome code lives 20 s
     probe_every: float = 1.0  # how often priority 0 may probe an open circuit
     probe_lost_after: float = 30.0  # a probe that never reports back is forgotten
+
+    def rooms(self, api: str, *, reserved: bool) -> Iterator[Room]:
+        """What is kept of the published limits for calls to ``api``; ``reserved``: for priority 0, which has it all."""
+        published = (
+            (api, MINUTE, self.per_minute_of.get(api, self.per_minute)),
+            (api, HOUR, self.per_hour),
+            (_ALL, MINUTE, self.all_per_minute),
+            (_ALL, HOUR, self.all_per_hour),
+        )
+        for name, seconds, limit in published:
+            room = max(1, int(limit * self.use))
+            yield Room(name, seconds, room, reserved_too=True)
+            if not reserved:
+                yield Room(name, seconds, max(1, int(room * (1 - self.reserved))), reserved_too=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +143,17 @@ class _Api:
 class Gate:
     """Admits calls of one corp, for all worker threads of this process.
 
-    Windows may be shared by processes through `storage_url` (any of the `limits` library); pauses, caps and
-    circuits are per process, each of which learns them from its own answers.
+    Windows are shared by processes through the Redis at `redis_url`; pauses, caps and circuits are per process, each
+    of which learns them from its own answers.
     """
 
     def __init__(
         self,
         policy: Policy | None = None,
         *,
-        storage_url: str = "memory://",
-        namespace: str = "wecom",
+        redis_url: str = "",
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._policy = policy or Policy()
@@ -160,7 +161,8 @@ class Gate:
         self._jitter = jitter
         self._lock = threading.Lock()
         self._apis: dict[str, _Api] = {}
-        self._windows = _Windows(self._policy, storage_url, namespace)
+        self._windows = Windows(redis_url=redis_url, wall=wall)
+        self._rooms: dict[tuple[str, bool], tuple[Room, ...]] = {}
 
     def admit(self, api: str, priority: int, now: datetime) -> Admission:
         """Say whether a call may start now; 0 is the highest priority. Never blocks, counts no attempt.
@@ -173,7 +175,7 @@ class Gate:
             if reason is Reason.NONE:
                 state.in_flight += 1
         if reason is Reason.NONE:
-            wait = self._windows.take(api, reserved=priority <= FIRST)  # outside the lock: may ask Redis
+            wait = self._windows.take(self._rooms_of(api, priority))  # outside the lock: may ask Redis
             if wait > 0:
                 reason = Reason.QUOTA
         with self._lock:
@@ -231,6 +233,14 @@ class Gate:
             cap = self._policy.concurrency_of.get(api, self._policy.concurrency)
             state = self._apis[api] = _Api(cap=cap, full_cap=cap)
         return state
+
+    def _rooms_of(self, api: str, priority: int) -> tuple[Room, ...]:
+        """The windows a call is counted in; made once."""
+        key = (api, priority <= FIRST)
+        rooms = self._rooms.get(key)
+        if rooms is None:
+            rooms = self._rooms[key] = tuple(self._policy.rooms(api, reserved=priority <= FIRST))
+        return rooms
 
     def _hold(self, state: _Api, priority: int) -> tuple[float, Reason]:
         """Return the seconds to wait and why, or (0, NONE). Takes the probe's place when it lets a probe through."""
@@ -303,115 +313,3 @@ class Gate:
     @staticmethod
     def _leave(state: _Api) -> None:
         state.in_flight = max(0, state.in_flight - 1)
-
-
-class _Windows:
-    """The quota windows: per API and for all APIs together, for everybody and without the reserved part.
-
-    In memory they are a few numbers of our own: the library's cost a call as much as its HTTP exchange does.
-    """
-
-    def __init__(self, policy: Policy, storage_url: str, namespace: str) -> None:
-        self._policy = policy
-        self._namespace = namespace
-        self._lock = threading.Lock()
-        self._memory: dict[tuple[str, int, bool], _Window] = {}
-        self._shared = _shared_limiter(storage_url)
-        self._own_until = -math.inf  # the shared store is away: count alone until then
-
-    def take(self, api: str, *, reserved: bool) -> float:
-        """Take one call out of every window and return 0, or take none and return the seconds to wait.
-
-        While the shared windows cannot be reached this process counts alone.
-        Two processes may pass the last free place together: the margin to the published limit bears that.
-        """
-        if self._shared is not None and time.monotonic() >= self._own_until:
-            try:
-                return self._take_shared(self._shared, api, reserved=reserved)
-            except StorageError as error:
-                self._own_until = time.monotonic() + _AWAY
-                log.warning("rate_windows_not_shared", error=str(error.storage_error))
-        now = time.time()
-        with self._lock:
-            windows = self._windows(api, reserved=reserved)
-            wait = max(window.wait(now) for window in windows)
-            if wait > 0:
-                return min(max(wait, _SOONEST_RECHECK), _QUOTA_RECHECK)
-            for window in windows:
-                window.count += 1
-        return 0.0
-
-    def _rooms(self, api: str) -> tuple[tuple[str, int, int], ...]:
-        """Whose calls are counted, over how many seconds, and how many we allow ourselves."""
-        policy = self._policy
-        published = (
-            (api, _MINUTE, policy.per_minute_of.get(api, policy.per_minute)),
-            (api, _HOUR, policy.per_hour),
-            (_ALL, _MINUTE, policy.all_per_minute),
-            (_ALL, _HOUR, policy.all_per_hour),
-        )
-        return tuple((name, seconds, max(1, int(limit * policy.use))) for name, seconds, limit in published)
-
-    def _unreserved(self, room: int) -> int:
-        return max(1, int(room * (1 - self._policy.reserved)))
-
-    def _windows(self, api: str, *, reserved: bool) -> list[_Window]:
-        found = []
-        for name, seconds, room in self._rooms(api):
-            kinds = ((False, room),) if reserved else ((False, room), (True, self._unreserved(room)))
-            for unreserved, limit in kinds:
-                key = (name, seconds, unreserved)
-                window = self._memory.get(key)
-                if window is None:
-                    window = self._memory[key] = _Window(seconds, limit)
-                found.append(window)
-        return found
-
-    def _take_shared(self, limiter: SlidingWindowCounterRateLimiter, api: str, *, reserved: bool) -> float:
-        items: list[tuple[RateLimitItem, str, str]] = []
-        for name, seconds, room in self._rooms(api):
-            kind = RateLimitItemPerMinute if seconds == _MINUTE else RateLimitItemPerHour
-            items.append((kind(room, namespace=self._namespace), name, "all"))
-            if not reserved:
-                items.append((kind(self._unreserved(room), namespace=self._namespace), name, "unreserved"))
-        resets = [
-            limiter.get_window_stats(item, *key).reset_time
-            for item, *key in items
-            if not limiter.test(item, *key)
-        ]
-        if resets:
-            return min(max(max(resets) - time.time(), _SOONEST_RECHECK), _QUOTA_RECHECK)
-        for item, *key in items:
-            limiter.hit(item, *key)
-        return 0.0
-
-
-def _shared_limiter(storage_url: str) -> SlidingWindowCounterRateLimiter | None:
-    if storage_url == "memory://":
-        return None
-    soon: dict[str, Any] = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE, "retry": None}
-    return SlidingWindowCounterRateLimiter(storage_from_string(storage_url, wrap_exceptions=True, **soon))
-
-
-@dataclass(slots=True)
-class _Window:
-    """A sliding window counter: this period's calls, and of the last period's the share that still overlaps."""
-
-    seconds: int
-    limit: int
-    number: int = 0  # of the period
-    count: int = 0
-    before: int = 0
-
-    def wait(self, now: float) -> float:
-        """Seconds until there is room for one call more; 0 when there is."""
-        number, into = divmod(now, self.seconds)
-        if number != self.number:
-            self.before = self.count if number == self.number + 1 else 0
-            self.number, self.count = int(number), 0
-        overlap = self.before * (1 - into / self.seconds)
-        if overlap + self.count + 1 <= self.limit:
-            return 0.0
-        if self.count < self.limit and self.before:  # when enough of the last period has slid out
-            return (overlap + self.count + 1 - self.limit) * self.seconds / self.before
-        return self.seconds - into
