@@ -87,7 +87,7 @@ def build(
     messages = Messages(config) if is_cluster else None
     return Product(
         config=config,
-        database=Database(config.database.url),
+        database=Database(config.database.url, pool_size=config.database.pool_size),
         client=client or wecom_client(config),
         gate=Gate(redis_url=config.redis.url) if is_cluster else Gate(),
         wakeups=SharedWakeups(messages.tell) if messages else Wakeups(),

@@ -91,6 +91,11 @@ class DatabaseSection(Section):
         examples=["sqlite:///var/lianke.db"],
         repr=False,
     )
+    pool_size: Annotated[Int, Field(ge=2, le=500)] = Field(
+        20,
+        description="Connections each process keeps open; up to as many more for moments of need.",
+        examples=[20],
+    )
 
 
 class RedisSection(Section):
