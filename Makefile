@@ -4,10 +4,10 @@ ARGS ?=
 BOOT = $(PYTHON) -S deploy/bootstrap.py
 BIN = .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench chaos
+.PHONY: help demo test lint bench chaos mutants
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
 demo: ## start everything with demo data and the sandbox (PORT, SANDBOX_PORT)
 	@$(BOOT) run && exec $(BIN)/python -m bot demo $(ARGS)
@@ -24,3 +24,6 @@ bench: ## benchmarks, as ratios to baselines of the same run
 chaos: ## kill processes, empty Redis, cut the database for minutes; the ledgers are compared
 	@$(BOOT) dev && $(BIN)/python deploy/test_services.py && $(BIN)/python -m tests.chaos
 	@$(BIN)/python -m tests.cluster_chaos --engine postgresql && $(BIN)/python -m tests.cluster_chaos --engine mariadb
+
+mutants: ## plant known bugs one at a time; the tests must notice each (ARGS="--list", ARGS="--only NAME")
+	@$(BOOT) dev && $(BIN)/python deploy/test_services.py && exec $(BIN)/python -m tests.mutants $(ARGS)

@@ -16,7 +16,10 @@ class DoesNotApply(Exception):
 
 @dataclass(frozen=True)
 class Mutant:
-    """One bug: ``old`` becomes ``new`` in ``file``. ``tests`` are those that ought to notice, and run first."""
+    """One bug: ``old`` becomes ``new`` in ``file``.
+
+    ``tests`` are those that ought to notice, and run first, on ``engine``.
+    """
 
     name: str
     promise: str
@@ -24,6 +27,7 @@ class Mutant:
     old: str
     new: str
     tests: list[str]
+    engine: str = "sqlite"
 
     def planted(self, source: str) -> str:
         """The source with the bug in it. Raises DoesNotApply."""

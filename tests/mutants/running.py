@@ -7,25 +7,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mutants.planted import ROOT
-
 LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", "var", "artifacts", "__pycache__", ".*_cache", ".hypothesis", "config.toml"
-)
-ALL_TESTS = (
-    "tests",
-    "--ignore=tests/architecture/test_mutants.py",  # it would miss the text that was replaced
-    "-m",
-    "not browser and not chaos",
-    "-n",
-    "auto",
+    ".git", ".venv", "var", "artifacts", ".*_cache", ".hypothesis", "config.toml"
 )
 LONGEST = 3600.0  # seconds
 GREEN, RED = 0, 1  # pytest's exit codes; all others mean that it could not do its work
@@ -37,7 +26,6 @@ class Run:
 
     failed: tuple[str, ...]
     broken: str | None
-    seconds: float
 
     @property
     def is_green(self) -> bool:
@@ -45,22 +33,24 @@ class Run:
 
 
 @contextmanager
-def copied_tree() -> Iterator[Path]:
-    """A copy of the working tree, as it is now, for as long as it is needed."""
-    with tempfile.TemporaryDirectory(prefix="lianke-mutant-") as home:
+def copied(root: Path) -> Iterator[Path]:
+    """A copy of a working tree, as it is now, for as long as it is needed."""
+    with tempfile.TemporaryDirectory(prefix="lianke-mutant-", ignore_cleanup_errors=True) as home:
         tree = Path(home) / "tree"
-        shutil.copytree(ROOT, tree, ignore=LEFT_OUT, symlinks=True)
+        shutil.copytree(root, tree, ignore=LEFT_OUT, symlinks=True)
         yield tree
 
 
 def run_pytest(tree: Path, *arguments: str) -> Run:
     """Run tests of a tree by this interpreter. A missing server is an error there, never a skipped test."""
-    report = tree / "report.xml"
-    report.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as home:
+        return _run(tree, Path(home) / "report.xml", arguments)
+
+
+def _run(tree: Path, report: Path, arguments: tuple[str, ...]) -> Run:
     options = ("-q", "-p", "no:cacheprovider", "-o", "junit_family=xunit1", f"--junitxml={report}")
     # The tree comes before the one that is installed in the environment. CI: see tests/conftest.py.
     env = {**os.environ, "PYTHONPATH": str(tree), "CI": "1"}
-    started = time.monotonic()
     try:
         done = subprocess.run(
             (sys.executable, "-m", "pytest", *options, *arguments),
@@ -70,14 +60,14 @@ def run_pytest(tree: Path, *arguments: str) -> Run:
             text=True,
             timeout=LONGEST,
             check=False,
+            start_new_session=True,
         )
     except subprocess.TimeoutExpired:
-        return Run((), f"no end after {LONGEST:.0f} s", time.monotonic() - started)
-    seconds = time.monotonic() - started
+        return Run((), f"no end after {LONGEST:.0f} s")
     if done.returncode == GREEN:
-        return Run((), None, seconds)
+        return Run((), None)
     failed = _cases(report, "failure") if done.returncode == RED else ()
-    return Run(failed, None if failed else _why(done, report), seconds)
+    return Run(failed, None if failed else _why(done, report))
 
 
 def _cases(report: Path, kind: str) -> tuple[str, ...]:
@@ -93,6 +83,6 @@ def _why(done: subprocess.CompletedProcess[str], report: Path) -> str:
     return f"pytest ended with {done.returncode} and no failed test: {errors}"
 
 
-def without_parameters(tests: Sequence[str]) -> list[str]:
-    """The functions behind tests: a name in brackets need not be what pytest takes."""
-    return list(dict.fromkeys(test.partition("[")[0] for test in tests))
+def function_of(test: str) -> str:
+    """A test's name without its parameters, which pytest need not take as the report writes them."""
+    return test.partition("[")[0]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session
 
 from scrm.accounts.models import Setting, Staff
@@ -22,7 +23,7 @@ from scrm.inbox.models import InboxEvent
 from scrm.inbox.service import Arrival
 from scrm.outbox import service as outbox
 from scrm.outbox.models import OutboxAttempt, OutboxCall
-from tests.databases import disconnect_all
+from tests.databases import closing_database, disconnect_all
 from tests.envelopes import NOW
 from tests.scrm.outbox.factory import remark
 
@@ -176,6 +177,23 @@ def test_an_instant_comes_back_in_utc_to_the_microsecond(session: Session):
     assert session.scalar(select(Contact.id).where(Contact.created_at == at)) == "c1"
     after = at + timedelta(microseconds=1)
     assert session.scalar(select(Contact.id).where(Contact.created_at >= after)) is None
+
+
+def test_an_instant_without_a_zone_is_refused(session: Session):
+    with pytest.raises(StatementError, match="naive datetime"):
+        session.execute(update(Setting).values(updated_at=datetime(2026, 1, 1)))  # noqa: DTZ001 - what is refused
+
+
+@pytest.mark.sqlite
+def test_a_commit_is_on_the_disk_when_it_returns(tmp_path: Path):
+    with closing_database(f"sqlite:///{tmp_path / 'lianke.db'}") as database:
+        for connect in (database.write_connection, database.engine.connect):
+            with connect() as connection:
+                modes = [
+                    connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                    for name in ("synchronous", "journal_mode")
+                ]
+            assert modes == [2, "wal"]  # FULL: a sync at each commit
 
 
 def test_an_update_that_changes_nothing_counts_the_rows_it_found(session: Session):

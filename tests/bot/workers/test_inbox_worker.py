@@ -263,6 +263,22 @@ def test_a_loop_that_is_woken_works_at_once():
     assert loop.join(5)
 
 
+def test_a_loop_that_nobody_wakes_looks_again(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("bot.workers.loop.POLL_SECONDS", 0.02)
+    looks = threading.Semaphore(0)
+
+    def step() -> int:
+        looks.release()
+        return 0
+
+    loop = Loop("test", step, Wakeups(), Queue.INBOX)
+    loop.start()
+    for _ in range(3):
+        assert looks.acquire(timeout=20)
+    loop.stop()
+    assert loop.join(5)
+
+
 def test_a_wake_up_that_comes_first_is_not_lost():
     wakeups = Wakeups()
     wakeups.wake(Queue.INBOX)
