@@ -61,7 +61,7 @@ def states(stand: Stand) -> list[EventState]:
     return [event.state for event in stand.events()]
 
 
-def test_effect_calls_and_done_are_one_transaction(stand: Stand):
+def test_an_event_is_done_with_its_effect_and_the_calls_it_owes(stand: Stand):
     # given
     put(stand, added(1))
 
@@ -178,6 +178,24 @@ def test_a_worker_that_lost_its_lease_leaves_no_effect(stand: Stand):
     # then
     assert states(stand) == [EventState.DONE]
     assert [(entry, count(stand, entry)) for entry in (Contact, OutboxCall, TimelineEntry)] == before
+
+
+@pytest.mark.parametrize("events", [1, 2])
+def test_effect_and_done_are_one_transaction_also_where_the_lease_is_lost(events: int, stand: Stand):
+    # given a worker that slept through its lease; another one has taken its events and not begun
+    put(stand, *map(added, range(events)))
+    with stand.database.write() as session:
+        slow = inbox.claim_events(session, owner="slow", now=stand.clock())
+    stand.clock.advance(LEASE.total_seconds())
+    with stand.database.write() as session:
+        assert len(inbox.claim_events(session, owner="fast", now=stand.clock())) == events
+
+    # when
+    InboxWorker(stand.database, CORP, Wakeups(), owner="slow", clock=stand.clock)._handle_batch(slow)
+
+    # then
+    assert {(event.state, event.lease_owner) for event in stand.events()} == {(EventState.LEASED, "fast")}
+    assert [count(stand, entry) for entry in (Contact, OutboxCall, TimelineEntry)] == [0, 0, 0]
 
 
 def test_a_replayed_event_repeats_no_effect(stand: Stand):

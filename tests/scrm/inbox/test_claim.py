@@ -190,6 +190,8 @@ FINISHES: dict[str, Callable[[Session, InboxEvent], object]] = {
     "done": lambda session, row: inbox.mark_done(session, row, now=NOW + seconds(61)),
     "ignored": lambda session, row: inbox.mark_done(session, row, now=NOW + seconds(61), ignored=True),
     "failed": lambda session, row: inbox.mark_failed(session, row, "late", now=NOW + seconds(61)),
+    "done together": lambda session, row: inbox.mark_done_together(session, [row], now=NOW + seconds(61)),
+    "put off": lambda session, row: inbox.put_off(session, [row], priority=2, now=NOW + seconds(61)),
 }
 
 
