@@ -38,6 +38,7 @@ def test_it(broken):
 """
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("source", "failed", "is_broken"),
     [
@@ -50,8 +51,9 @@ def test_it(broken):
     ids=["green", "red", "no import", "no fixture", "no test"],
 )
 def test_only_a_test_that_failed_is_evidence(
-    source: str, failed: tuple[str, ...], is_broken: bool, tmp_path: Path
+    source: str, failed: tuple[str, ...], is_broken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # which takes longer than the rest
     (tmp_path / "test_it.py").write_text(source)
     run = running.run_pytest(tmp_path, "test_it.py")
     assert run.failed == failed
