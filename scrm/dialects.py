@@ -22,6 +22,8 @@ from sqlalchemy import (
     and_,
     create_engine,
     event,
+    func,
+    select,
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Dialect, Engine
@@ -147,6 +149,18 @@ def _insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, A
             attempt.commit()
         return len(rows)
     return 0 if len(rows) == 1 else sum(_insert_new(connection, table, [row]) for row in rows)
+
+
+def count_on(connection: Connection, table: Table) -> None:
+    """Ids go on behind the last row of ``table`` after rows were inserted with ids of their own.
+
+    SQLite and MySQL see to it by themselves; PostgreSQL's sequences know nothing of such rows.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    last = connection.scalar(select(func.max(table.c.id)))
+    if last is not None:
+        connection.execute(select(func.setval(func.pg_get_serial_sequence(table.name, "id"), last)))
 
 
 def may_pass(error: Exception) -> bool:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from bot.demo.places import HOST, CannotStart, Places
@@ -39,7 +40,7 @@ class Sandbox:
         with places.sandbox_log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-m", "bot.demo.box", *arguments],
-                env=_environment(),
+                env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -58,14 +59,13 @@ class Sandbox:
                 continue
             threading.Thread(target=self._keep_up, name="sandbox", daemon=True).start()
             return
-        raise CannotStart(f"沙箱没有启动成功：{self._last_words()}\n完整记录见 {self._places.sandbox_log}")
+        log = self._places.sandbox_log
+        raise CannotStart(f"沙箱没有启动成功：{last_words(log)}\n完整记录见 {log}")
 
-    def _last_words(self) -> str:
-        try:
-            lines = self._places.sandbox_log.read_text("utf-8", "replace").strip().splitlines()
-        except OSError:
-            lines = []
-        return " | ".join(lines[-2:]) or "没有输出"
+    @property
+    def pid(self) -> int:
+        """Of the process that runs now; 0 before the start."""
+        return 0 if self._process is None else self._process.pid
 
     def _keep_up(self) -> None:
         """Start it again whenever it ends without being told to."""
@@ -106,9 +106,18 @@ class Sandbox:
             self._process.wait()
 
 
-def _environment() -> dict[str, str]:
-    """Ours; the child keeps its bytecode where we keep ours."""
-    found = dict(os.environ)
+def last_words(log: Path) -> str:
+    """The end of a child's log, for whoever reads why it did not start."""
+    try:
+        lines = log.read_text("utf-8", "replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return " | ".join(lines[-2:]) or "没有输出"
+
+
+def environment() -> dict[str, str]:
+    """Ours without what would change a configuration; the child keeps its bytecode where we keep ours."""
+    found = {name: value for name, value in os.environ.items() if not name.startswith("LIANKE_")}
     if sys.pycache_prefix and not sys.dont_write_bytecode:
         found.pop("PYTHONDONTWRITEBYTECODE", None)
         found["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix

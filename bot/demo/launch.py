@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from importlib.util import find_spec
@@ -33,12 +33,17 @@ BIGGEST_LOG = 20 * 1024 * 1024
 
 
 def run() -> None:
-    """Start everything and serve until told to stop."""
+    """Start everything in one process and serve until told to stop."""
+    guarded(_run)
+
+
+def guarded(start: Callable[[float], None]) -> None:
+    """Run one form of the demo; what keeps it from starting is said plainly."""
     began = time.monotonic()
     signal.signal(signal.SIGTERM, _interrupt)  # until the server has a handler of its own
     gc.disable()  # imports make objects that live for ever: looking for garbage among them takes a second
     try:
-        _run(began)
+        start(began)
     except CannotStart as error:
         sys.exit(f"\n{error}\n")
     except KeyboardInterrupt:
@@ -52,7 +57,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def _run(began: float) -> None:
     places = places_.find_places()
     lock = places_.take_lock(places)
-    _keep_bytecode(places)
+    keep_bytecode(places)
     try:
         places_.check_ports(places)
         places_.write_config(places)
@@ -66,7 +71,7 @@ def _run(began: float) -> None:
         os.close(lock)
 
 
-def _keep_bytecode(places: Places) -> None:
+def keep_bytecode(places: Places) -> None:
     """Keep bytecode in var/ where it may not lie beside the sources: else each start compiles a thousand files."""
     known = find_spec("sqlalchemy")
     compiled = known is not None and known.cached is not None and Path(known.cached).exists()
@@ -82,7 +87,7 @@ def _serve(places: Places, sandbox: Sandbox, began: float) -> None:
     from bot.serve import run as serve  # noqa: PLC0415
     from migrations import runner  # noqa: PLC0415
 
-    with _logging(places) as config:
+    with logging_to(places) as config:
         product = build(config)
         runner.upgrade(product.database)
         now = product.clock()
@@ -92,7 +97,7 @@ def _serve(places: Places, sandbox: Sandbox, began: float) -> None:
             sandbox.call("POST", "/reset")
         seed.fill_sandbox(product.database, sandbox, now=now)
         seed.catch_up(product.database, places.sandbox_url, now=now, tz=product.corp.tz)
-        info = _tell(places, product, now)
+        info = tell_programs(places, product, now)
         gc.freeze()
         gc.enable()
         told = threading.Thread(
@@ -105,15 +110,15 @@ def _serve(places: Places, sandbox: Sandbox, began: float) -> None:
 
 
 @contextmanager
-def _logging(places: Places) -> Iterator[Config]:
-    """The configuration, with logs going to var/demo.log: the terminal is for people."""
+def logging_to(places: Places) -> Iterator[Config]:
+    """The configuration, with logs going to a file: the terminal is for people."""
     from bot import logs  # noqa: PLC0415
     from bot.config import ConfigError, load_config  # noqa: PLC0415
 
     try:
         config = load_config(places.config, environ={})
     except ConfigError as error:
-        raise CannotStart(f"{error}\n删除 {places.folder} 目录可从头开始。") from error
+        raise CannotStart(f"{error}\n{places.advice}") from error
     if places.log.exists() and places.log.stat().st_size > BIGGEST_LOG:
         places.log.replace(places.log.with_suffix(".log.1"))
     with places.log.open("a", encoding="utf-8", buffering=1) as stream:
@@ -121,7 +126,7 @@ def _logging(places: Places) -> Iterator[Config]:
         yield config
 
 
-def _tell(places: Places, product: Product, now: datetime) -> dict[str, Any]:
+def tell_programs(places: Places, product: Product, now: datetime) -> dict[str, Any]:
     """Write var/demo.json: logins stay as they were, a token near its end is replaced."""
     known = places_.read_info(places)
     wecom = product.config.wecom
@@ -167,12 +172,22 @@ def _empty(places: Places) -> str:
 
     if not places.database.exists():
         raise CannotStart("这里还没有演示数据库，先运行 make demo")
-    with _logging(places) as config:
+    if places_.runs_elsewhere(places) and _is_running(places):
+        raise CannotStart("集群演示正在这个目录里运行。请先用 Ctrl-C 停止它，再清空单进程演示的数据。")
+    with logging_to(places) as config:
         product = build(config)
         removed = seed.empty(product.database, now=product.clock())
         told = _empty_sandbox(places, product)
         product.database.dispose()
     return f"已清空演示数据：{removed} 位客户及其全部记录。{told}"
+
+
+def _is_running(places: Places) -> bool:
+    try:
+        os.close(places_.take_lock(places))
+    except CannotStart:
+        return True
+    return False
 
 
 def _empty_sandbox(places: Places, product: Product) -> str:

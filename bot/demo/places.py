@@ -20,6 +20,7 @@ HOST = "127.0.0.1"
 PORT, SANDBOX_PORT = 8000, 9100
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 HIGHEST_PORT = 65535
+LOCK = "demo.lock"
 
 
 class CannotStart(Exception):
@@ -37,6 +38,27 @@ class Places:
     @property
     def config(self) -> Path:
         return self.folder / "demo.toml"
+
+    @property
+    def origin(self) -> Path:
+        """Where the configuration comes from when there is none yet."""
+        return EXAMPLE
+
+    @property
+    def keys(self) -> tuple[Path, ...]:
+        """Configurations whose keys are ours too: data may move between the two forms of the demo."""
+        return (self.config, self.folder / "cluster" / "config.toml")
+
+    @property
+    def settings(self) -> Mapping[tuple[str, str], str]:
+        """What the configuration says about where data lives and how processes run."""
+        url = f"sqlite:///{self.database}"
+        return {("database", "url"): url, ("redis", "url"): "", ("runtime", "mode"): "embedded"}
+
+    @property
+    def advice(self) -> str:
+        """What to do about a configuration that cannot be read."""
+        return f"删除 {self.folder} 目录可从头开始。"
 
     @property
     def info(self) -> Path:
@@ -121,9 +143,12 @@ def _is_free(port: int) -> bool:
 
 
 def take_lock(places: Places) -> int:
-    """Be the only demo in this folder until the process ends; its handle. Raises CannotStart."""
+    """Be the only demo in this folder until the process ends; its handle. Raises CannotStart.
+
+    The file names the configuration in use, see ``runs_elsewhere``.
+    """
     places.folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(places.folder / "demo.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(places.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -131,29 +156,41 @@ def take_lock(places: Places) -> int:
         raise CannotStart(
             f"这个目录里已有一个演示在运行（{places.folder.resolve()}），请先用 Ctrl-C 停止它。"
         ) from error
+    os.ftruncate(handle, 0)
+    os.write(handle, str(places.config).encode())
     return handle
 
 
+def runs_elsewhere(places: Places) -> bool:
+    """Whether the demo that runs, or ran last, in this folder is the other form of it."""
+    try:
+        return (places.folder / LOCK).read_text("utf-8") not in ("", str(places.config))
+    except FileNotFoundError:
+        return False
+
+
 def write_config(places: Places) -> None:
-    """Make var/demo.toml from the example; keys already made are kept, addresses follow the ports of this start."""
+    """Make the demo's configuration; keys already made are kept, addresses follow the ports of this start."""
     known = _read_toml(places.config)
-    template = places.config if known else EXAMPLE
-    app = known.get("app", {})
+    template = places.config if known else places.origin
+    app = next((made for made in map(_read_toml, places.keys) if made), {}).get("app", {})
     values = {
+        **places.settings,
         ("app", "base_url"): places.base_url,
         ("app", "secret_key"): app.get("secret_key") or secrets.token_urlsafe(32),
         ("app", "encryption_keys"): app.get("encryption_keys")
         or [base64.b64encode(secrets.token_bytes(32)).decode()],
         ("server", "host"): HOST,
         ("server", "port"): places.port,
-        ("database", "url"): f"sqlite:///{places.database}",
         ("wecom", "api_base"): f"{places.sandbox_url}/qyapi",
     }
     text = template.read_text("utf-8")
     if not known:
         lines = text.splitlines()
         body = next(n for n, line in enumerate(lines) if line.startswith("["))
-        head = "# 演示环境的配置，由 make demo 生成；网址和端口每次启动时按 PORT、SANDBOX_PORT 改写，其余可以修改。"
+        head = (
+            "# 演示环境的配置，由 make demo 生成；网址、端口、数据库和运行方式每次启动时改写，其余可以修改。"
+        )
         text = "\n".join([head, "", *lines[body:], ""])
     write_private(places.config, _with_values(text, values))
 

@@ -21,6 +21,7 @@ from scrm.channels import service as channels
 from scrm.channels.models import ChannelCode, Scan
 from scrm.contacts.models import Contact, ContactIdentity, Relation
 from scrm.db import Base, Database
+from scrm.dialects import count_on
 from scrm.followups.models import Followup
 from scrm.inbox.models import InboxEvent
 from scrm.jobs.models import Job
@@ -52,14 +53,23 @@ ABOUT_CUSTOMERS: Sequence[type[Base]] = (
 
 def ensure_seeded(database: Database, config: Config, *, now: datetime, tz: tzinfo) -> bool:
     """The company is in the database. Whether it was put there now: a second call does nothing."""
-    with database.read() as session:
-        if accounts.get_setting(session, SETTING) is not None:
-            return False
-        if session.scalar(select(func.count()).select_from(Contact)):
-            raise CannotStart("var/demo.db 里已有别的数据，演示不会改动它。请换一个目录，或先移走这个文件。")
+    if require_ours(database):
+        return False
     with database.write() as session:
         _write(session, config, now=now, tz=tz)
     return True
+
+
+def require_ours(database: Database) -> bool:
+    """Whether the company is in the database. Raises CannotStart where other contacts are."""
+    with database.read() as session:
+        if accounts.get_setting(session, SETTING) is not None:
+            return True
+        if session.scalar(select(func.count()).select_from(Contact)):
+            raise CannotStart(
+                "数据库里已有别的数据，演示不会改动它。请换一个目录或数据库，或先移走 var/demo.db。"
+            )
+    return False
 
 
 def _write(session: Session, config: Config, *, now: datetime, tz: tzinfo) -> None:
@@ -87,9 +97,18 @@ def _write(session: Session, config: Config, *, now: datetime, tz: tzinfo) -> No
         )
         if rows:
             session.execute(insert(model), rows)
+            if model.autoincrement_column is not None:
+                count_on(session.connection(), model)
     channels.set_default_welcome(session, company.DEFAULT_WELCOME, actor=ACTOR, now=now)
     chosen = {"seeded_at": now.isoformat(), "platform_only": made.platform_only}
     accounts.set_setting(session, SETTING, chosen, actor=ACTOR, now=now)
+
+
+def world_of(database: Database) -> str:
+    """Names the made-up world in this database, wherever it was moved to; empty for none."""
+    with database.read() as session:
+        chosen: dict[str, Any] = accounts.get_setting(session, SETTING, {})
+    return "".join(digit for digit in str(chosen.get("seeded_at", "")) if digit.isdigit())
 
 
 def fill_sandbox(database: Database, sandbox: Sandbox, *, now: datetime) -> bool:

@@ -18,7 +18,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    func,
     insert,
     inspect,
     select,
@@ -31,6 +30,7 @@ from bot.moving.errors import MoveFailed
 from bot.moving.tables import count, key_of, numbered, raw_tables
 from migrations import runner
 from scrm.db import Database
+from scrm.dialects import count_on
 
 MOVING = "moving"
 PROGRESS = Table(
@@ -100,11 +100,8 @@ def put(database: Database, table: Table, rows: Sequence[Mapping[str, Any]]) -> 
 def finish_table(database: Database, table: Table) -> None:
     """Every row of the table is there; where the database counts its ids, it goes on behind the last one."""
     with database.write_connection() as connection:
-        if table.name in numbered() and database.dialect == "postgresql":
-            sequence = func.pg_get_serial_sequence(table.name, "id")
-            last = connection.scalar(select(func.max(table.c.id)))
-            if last is not None:
-                connection.execute(select(func.setval(sequence, last)))
+        if table.name in numbered():
+            count_on(connection, table)
         _note(connection, table, done=True)
 
 
