@@ -79,6 +79,10 @@ class Stand:
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._http = requests.Session()
 
+    def _workers(self) -> Any:
+        """What works on rows: ``start`` and ``stop``."""
+        return Workers(self.product)
+
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_until_complete(self._server.serve())
@@ -93,7 +97,7 @@ class Stand:
             websockets=False,
             log_dictconfig=GRANIAN_LOGGING,
         )
-        self.workers = Workers(self.product)
+        self.workers = self._workers()
         self.workers.start()
         self._thread.start()
         self.until("the server answers", self._alive)

@@ -24,9 +24,8 @@ def scheduler(ctx: click.Context, metrics_port: int | None) -> None:
     """Tick, or stand by, until SIGTERM or SIGINT."""
     product = open_product(ctx, log_level="INFO")
     if metrics_port is not None:
-        host = product.config.server.host
-        require_free_port(host, metrics_port, "换一个 --metrics-port")
-        open_metrics(product.gate, metrics_port, host)
+        require_free_port(product.config.server.host, metrics_port, "换一个 --metrics-port")
+        open_metrics(product, metrics_port)
     stopping = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:

@@ -35,7 +35,7 @@ def worker(ctx: click.Context, queues: tuple[str, ...], metrics_port: int | None
 
     if metrics_port is not None:
         require_free_port(product.config.server.host, metrics_port, "换一个 --metrics-port")
-        open_metrics(station().product.gate, metrics_port, product.config.server.host)
+        open_metrics(station().product, metrics_port)
     names = queues or NAMES
     say(f"工作进程已启动，队列：{'、'.join(names)}（Ctrl-C 停止）")
     threads = ["--pool", "threads", "--concurrency", str(len(names) + 1)]

@@ -6,6 +6,8 @@ import importlib
 import json
 import pkgutil
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,16 @@ def test_every_metric_asked_for_is_exported() -> None:
     asked = {name for expression in expressions() for name in METRIC.findall(expression)}
     assert len(asked) > 15
     assert asked - exported() == set()
+
+
+def test_one_process_alone_has_no_leader() -> None:
+    """Else the alert on the leader would ring in an embedded installation."""
+    code = (
+        "import bot.serve, bot.commands.serve, bot.commands.web\n"
+        "from prometheus_client import REGISTRY\n"
+        "assert 'lianke_leader' not in {family.name for family in REGISTRY.collect()}\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=100)
 
 
 def test_every_metric_of_ours_is_in_the_dashboard() -> None:

@@ -20,7 +20,9 @@ UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 COMPOSE = yaml.safe_load((DEPLOY / "docker/compose.yaml").read_text("utf-8"))
 OURS = {name: service for name, service in COMPOSE["services"].items() if "build" in service}
 KUBERNETES = (DEPLOY / "kubernetes/README.md").read_text("utf-8")
+PROMETHEUS = (DEPLOY / "prometheus/prometheus.yaml").read_text("utf-8")
 QUEUES = {"welcome", "outgoing", "inbound", "background"}
+METRICS = {"welcome": 9111, "outgoing": 9112, "inbound": 9113, "background": 9114, "scheduler": 9115}
 EXIT_SECONDS = 5  # after the drain
 
 
@@ -43,9 +45,14 @@ def pods() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def command_lines() -> Iterator[list[str]]:
-    """The arguments every file gives to ``lianke``."""
+    """The arguments every file gives to ``lianke``, with what systemd puts in for its specifiers."""
     for path in UNITS:
-        yield unit(path)["Service"]["ExecStart"].replace("%i", "welcome").split()[1:]
+        prefix = path.stem.rstrip("@")
+        words = {"%i": "9111" if "worker" in prefix else "8000", "%j": prefix.rpartition("-")[2]}
+        line = unit(path)["Service"]["ExecStart"]
+        for specifier, value in words.items():
+            line = line.replace(specifier, value)
+        yield line.split()[1:]
     yield from (service["command"] for service in OURS.values())
     yield from (pod["containers"][0]["args"] for _, pod in pods())
 
@@ -53,8 +60,6 @@ def command_lines() -> Iterator[list[str]]:
 @pytest.mark.parametrize("words", sorted({tuple(line) for line in command_lines()}))
 def test_commands_exist(words: tuple[str, ...]) -> None:
     context = click.Context(main)
-    if words[0] == "worker" and "worker" not in main.list_commands(context):
-        pytest.skip("the cluster's worker is not in this tree yet")
     command = main.get_command(context, words[0])
     assert command is not None
     command.make_context(words[0], list(words[1:]), parent=context, resilient_parsing=False)
@@ -75,19 +80,60 @@ def test_the_target_starts_every_part() -> None:
     text = (DEPLOY / "systemd/lianke-cluster.target").read_text("utf-8")
     wanted = {name for line in re.findall(r"^Wants=(.*)$", text, re.MULTILINE) for name in line.split()}
     assert {name for name in wanted if "worker" in name} == {
-        f"lianke-worker@{queue}.service" for queue in QUEUES
+        f"lianke-worker-{queue}@{METRICS[queue]}.service" for queue in QUEUES
     }
+    assert {f"lianke-worker-{queue}@.service" for queue in QUEUES} <= {path.name for path in UNITS}
     assert {"lianke-scheduler.service", "lianke-web@8000.service", "lianke-web@8001.service"} <= wanted
 
 
 def test_compose_runs_every_part_after_one_migration() -> None:
-    queues = {service["command"][-1] for service in OURS.values() if service["command"][0] == "worker"}
+    queues = {line[2] for line in compose_lines() if line[0] == "worker"}
     assert queues == QUEUES
     assert COMPOSE["services"]["migrate"]["restart"] == "no"
     for name, service in OURS.items():
         assert service["stop_grace_period"] == f"{STOP_SECONDS + EXIT_SECONDS:.0f}s", name
         if name != "migrate":
             assert service["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}, name
+
+
+def compose_lines() -> list[list[str]]:
+    return [service["command"] for service in OURS.values()]
+
+
+def scraped(text: str) -> dict[str, set[int]]:
+    """Which ports Prometheus reads of each part."""
+    (job,) = yaml.safe_load(text)["scrape_configs"]
+    assert job["job_name"] == "lianke"  # the alerts and the dashboard ask for it
+    return {
+        group["labels"]["part"]: {int(target.rpartition(":")[2]) for target in group["targets"]}
+        for group in job["static_configs"]
+    }
+
+
+def test_prometheus_reads_every_process_the_target_starts() -> None:
+    assert scraped(PROMETHEUS) == {"web": {8000, 8001}} | {part: {port} for part, port in METRICS.items()}
+    scheduler = unit(DEPLOY / "systemd/lianke-scheduler.service")["Service"]["ExecStart"]
+    assert scheduler.endswith(f"--metrics-port {METRICS['scheduler']}")
+
+
+def test_prometheus_finds_every_process_of_the_compose_file() -> None:
+    found = re.findall(r"names: \[(.+?)\], type: A, port: (\d+)", PROMETHEUS)
+    asked = {name: int(port) for names, port in found for name in names.split(", ")}
+    served = {
+        name: int(service["command"][-1]) if "--metrics-port" in service["command"] else 8000
+        for name, service in OURS.items()
+        if name != "migrate"
+    }
+    assert asked == served
+
+
+def test_every_pod_shows_its_metrics() -> None:
+    ports = {name: pod["containers"][0].get("ports") for name, pod in pods() if "migrate" not in name}
+    assert ports == {
+        "web": [{"name": "http", "containerPort": 8000}],
+        "worker-welcome": [{"name": "metrics", "containerPort": METRICS["welcome"]}],
+    }
+    assert "regex: http|metrics" in PROMETHEUS
 
 
 def test_compose_holds_no_secret_and_shows_no_port_to_the_world() -> None:
