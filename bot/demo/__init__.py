@@ -1,8 +1,8 @@
 """``make demo``: a made-up company, the sandbox that plays WeCom, and the product, in the foreground.
 
 Owns ``var/demo.toml``, ``var/demo.json``, ``var/demo.db`` and ``var/sandbox.db`` under the current directory, for a
-cluster ``var/cluster/``, and nothing else: no ``LIANKE_...`` variable of the environment can point the demo at a real
-database.
+cluster ``var/cluster/`` and ``var/sandbox-….db``, and nothing else: no ``LIANKE_...`` variable of the environment can
+point the demo at a real database.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,9 @@ KEYS = {
 class Demo:
     """The demo's process in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, command: Sequence[str] = ("-m", "bot.demo")) -> None:
         self.folder = folder
+        self.command = command
         self.process: subprocess.Popen[bytes] | None = None
         self.http = requests.Session()
         self.http.trust_env = False
@@ -50,7 +51,7 @@ class Demo:
         ports = {"PORT": str(free_port()), "SANDBOX_PORT": str(free_port())}
         with (self.folder / "output.txt").open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bot.demo"],
+                [sys.executable, *self.command],
                 cwd=self.folder,
                 env=self.environment(**ports, LIANKE_DATABASE__URL="sqlite:///elsewhere.db"),
                 stdout=output,

@@ -55,8 +55,11 @@ class ClusterPlaces(Places):
 
     @property
     def sandbox_database(self) -> Path:
-        """One for each world: the sandbox plays the platform, and the platform stays where it is when data moves."""
-        return self.home / f"sandbox-{self.world}.db"
+        """One for each world: the sandbox plays the platform, and the platform stays where it is when data moves.
+
+        It is beside demo.json, which tells the sandbox's page where the product is.
+        """
+        return self.folder / f"sandbox-{self.world}.db"
 
     @property
     def log(self) -> Path:
