@@ -29,7 +29,7 @@ ROLES: Mapping[str, Sequence[str]] = {
     WEB: ("web",),
 }
 WORKERS = [name for name, line in ROLES.items() if line[0] == "worker"]
-START_S = 180.0  # a busy machine; some seconds on one that is not
+START_S = 300.0  # a machine that is very busy; some seconds on one that is not
 STOP_S = 30.0  # 25 s for the work under way, 5 s to exit
 LOOK_EVERY_S = 0.2
 SETTLED_S = 30.0  # who lived so long has not failed to start
