@@ -19,7 +19,7 @@ from scrm.db import Database
 
 CONNECT_SECONDS = 5
 MISSING = {"postgresql": "3D000", "mysql": 1049}  # invalid_catalog_name, ER_BAD_DB_ERROR
-ADMIN = {"postgresql": "postgres", "mysql": None}  # where one connects to make a database
+ADMIN = {"postgresql": "postgres", "mysql": ""}  # where one connects to make a database; MySQL needs none
 CREATE = {
     "postgresql": "CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0",
     "mysql": "CREATE DATABASE {name} CHARACTER SET utf8mb4",
