@@ -29,12 +29,12 @@ class Server:
     named: str
     usual: str
     own: str
-    start: Callable[[Path], None]
+    start: Callable[[Path], object]
 
     def lets_us_in(self) -> bool:
         """Whether tests find a server, of ours or of others."""
         urls = (os.environ.get(self.named), self.usual, self.own)
-        return any(_can_connect(url) for url in urls if url)
+        return any(can_connect(url) for url in urls if url)
 
     def ensure(self) -> str:
         """Start it unless there is one; answer why that was not possible, or nothing."""
@@ -46,31 +46,41 @@ class Server:
         except (OSError, subprocess.CalledProcessError) as error:
             return str(error)
         end = time.monotonic() + PATIENCE
-        while not _can_connect(self.own):
+        while not can_connect(self.own):
             if time.monotonic() > end:
                 return f"启动后仍无法连接 · does not answer ({data})"
             time.sleep(0.2)
         return ""
 
 
-def _start_postgresql(data: Path) -> None:
+def start_postgresql(data: Path, port: int = 15432, *, durable: bool = False) -> None:
+    """Make a server in this folder unless it is there, and start it; it may come back after a crash."""
     user = _make_folder(data, "postgres")
     if not (data / "PG_VERSION").exists():
         initdb = [find_program("initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync"]
         _run([*user, *initdb, "--encoding=UTF8", "--locale=C.UTF-8"])
-    options = f"-p 15432 -c listen_addresses=127.0.0.1 -c unix_socket_directories={data} -c fsync=off"
+    sync = "on -c recovery_init_sync_method=syncfs" if durable else "off"
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data} -c fsync={sync}"
     _run([*user, find_program("pg_ctl"), "-D", str(data), "-l", str(data / "log"), "-o", options, "start"])
 
 
-def _start_mariadb(data: Path) -> None:
+def crash_postgresql(data: Path) -> None:
+    """End it as a crash does: nothing is written down, the next start recovers."""
+    user = _make_folder(data, "postgres")
+    _run([*user, find_program("pg_ctl"), "-D", str(data), "-m", "immediate", "stop"])
+
+
+def start_mariadb(data: Path, port: int = 13306, *, durable: bool = False) -> subprocess.Popen[bytes]:
+    """As ``start_postgresql``; ``kill`` is its crash."""
     user = _make_folder(data, "mysql")
     if not (data / "mysql").exists():
         made = [find_program("mariadb-install-db"), "--no-defaults", f"--datadir={data}", "--skip-test-db"]
         _run([*user, *made, "--auth-root-authentication-method=normal"])
-    where = [f"--datadir={data}", f"--socket={data}/socket", "--port=13306", "--bind-address=127.0.0.1"]
-    server = [find_program("mariadbd"), "--no-defaults", *where, "--innodb-flush-log-at-trx-commit=0"]
+    where = [f"--datadir={data}", f"--socket={data}/socket", f"--port={port}", "--bind-address=127.0.0.1"]
+    flush = f"--innodb-flush-log-at-trx-commit={int(durable)}"
     with (data / "log").open("ab") as log:
-        subprocess.Popen([*user, *server], stdout=log, stderr=log, start_new_session=True)
+        command = [*user, find_program("mariadbd"), "--no-defaults", *where, flush]
+        return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
 
 
 SERVERS = (
@@ -80,7 +90,7 @@ SERVERS = (
         "LIANKE_TEST_POSTGRESQL",
         "postgresql+psycopg://postgres@127.0.0.1:5432/postgres",
         "postgresql+psycopg://postgres@127.0.0.1:15432/postgres",
-        _start_postgresql,
+        start_postgresql,
     ),
     Server(
         "mysql",
@@ -88,7 +98,7 @@ SERVERS = (
         "LIANKE_TEST_MYSQL",
         "mysql+pymysql://root@127.0.0.1:3306/mysql",
         "mysql+pymysql://root@127.0.0.1:13306/mysql",
-        _start_mariadb,
+        start_mariadb,
     ),
 )
 
@@ -114,7 +124,8 @@ def _run(command: Sequence[str]) -> None:
     )
 
 
-def _can_connect(url: str) -> bool:
+def can_connect(url: str) -> bool:
+    """Whether a server answers there and lets us in."""
     engine = create_engine(url)
     try:
         engine.connect().close()

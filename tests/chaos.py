@@ -1,7 +1,7 @@
-"""Kill the serving process at random while scans pour in, then let the judge compare both ledgers.
+"""Kill the serving process at random while customers come and live on, then let the judge compare both ledgers.
 
 ``python -m tests.chaos [--kills 50] [--seed N] [--rate 8]``; LIANKE_CHAOS_KILLS sets the kills of the test, too.
-A seed repeats the plan (when scans and kills come), not the machine's moods.
+A seed repeats the plan (when customers and kills come), not the machine's moods.
 """
 
 # ruff: noqa: T201 - prints for whoever runs it
@@ -11,36 +11,12 @@ import argparse
 import random
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
-from tests.rig import Rig, Verdict, judge
-
-
-class Pouring(threading.Thread):
-    """Scans at random moments, ``rate`` a second on average, until told to stop."""
-
-    def __init__(self, rig: Rig, seed: int, rate: float) -> None:
-        super().__init__(daemon=True)
-        self._rig, self._chance, self._rate = rig, random.Random(seed), rate
-        self._over = threading.Event()
-        self.scans = 0
-        self.error: Exception | None = None
-
-    def run(self) -> None:
-        try:
-            while not self._over.wait(self._chance.expovariate(self._rate)):
-                self._rig.scan(f"客户{self.scans:05d}")
-                self.scans += 1
-        except Exception as error:  # noqa: BLE001 - told at the end, by ``finish``
-            self.error = error
-
-    def finish(self) -> None:
-        self._over.set()
-        self.join(60)
-        if self.error is not None:
-            raise self.error
+from tests.judge import Verdict, judge
+from tests.lives import Lives
+from tests.rig import Rig
 
 
 def run(home: Path, *, seed: int, kills: int, rate: float, report: bool = False) -> Verdict:
@@ -49,8 +25,8 @@ def run(home: Path, *, seed: int, kills: int, rate: float, report: bool = False)
     with Rig(home) as rig:
         rig.start()
         rig.make_channel()
-        pouring = Pouring(rig, seed, rate)
-        pouring.start()
+        lives = Lives(rig, seed, rate)
+        lives.start()
         for number in range(kills):
             if chance.random() < 0.2:
                 time.sleep(
@@ -66,9 +42,9 @@ def run(home: Path, *, seed: int, kills: int, rate: float, report: bool = False)
             time.sleep(chance.uniform(0.0, 0.5))
             rig.start()
             if report:
-                print(f"kill {number + 1}/{kills}, {pouring.scans} scans", flush=True)
+                print(f"kill {number + 1}/{kills}, {lives.scans} customers", flush=True)
         time.sleep(1.0)
-        pouring.finish()
+        lives.finish()
         rig.drain()
         return judge(rig)
 
@@ -76,10 +52,10 @@ def run(home: Path, *, seed: int, kills: int, rate: float, report: bool = False)
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--rate", type=float, default=8.0, help="scans per second")
+    parser.add_argument("--rate", type=float, default=8.0, help="new customers per second")
     parser.add_argument("--seed", type=int, default=random.randrange(2**31))
     chosen = parser.parse_args()
-    print(f"seed {chosen.seed}", flush=True)
+    print(f"chaos, embedded on SQLite: --seed {chosen.seed} --kills {chosen.kills}", flush=True)
     with tempfile.TemporaryDirectory() as home:
         verdict = run(Path(home), seed=chosen.seed, kills=chosen.kills, rate=chosen.rate, report=True)
     return tell(verdict)

@@ -1,4 +1,8 @@
-"""A cluster of real processes on PostgreSQL or MariaDB and Redis, each of which can be killed and started again."""
+"""A cluster of real processes on PostgreSQL or MariaDB and Redis; whatever is in it can be killed, every way to it cut.
+
+    sandbox -> callbacks -> round robin -> web-1, web-2
+    every process -> database_net -> the database, -> redis_net -> a Redis of our own, -> platform_net -> sandbox
+"""
 
 from __future__ import annotations
 
@@ -7,22 +11,27 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
-from redis import Redis
+from sqlalchemy.engine import make_url
 
-from tests.rig import Rig
+from tests.deploy.proxy import RoundRobin
+from tests.fault_proxy import FaultProxy
+from tests.private_servers import PrivateRedis
+from tests.rig import Rig, Through
+from tests.stand import free_port
 
-WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-REDIS_URL = os.environ.get("LIANKE_TEST_REDIS", f"redis://127.0.0.1:6379/{9 + int(WORKER) % 6}")
 MORE = """
 [redis]
-url = "{redis}"
+url = "redis://127.0.0.1:{redis}/0"
 [runtime]
 mode = "cluster"
 """
 ROLES: Mapping[str, Sequence[str]] = {
-    "web": ("web",),
+    "web-1": ("web",),
+    "web-2": ("web",),
     "welcome-1": ("worker", "--queue", "welcome"),
     "welcome-2": ("worker", "--queue", "welcome"),
     "rest-1": ("worker", "--queue", "inbound", "--queue", "outgoing", "--queue", "background"),
@@ -30,44 +39,86 @@ ROLES: Mapping[str, Sequence[str]] = {
     "scheduler-1": ("scheduler",),
     "scheduler-2": ("scheduler",),
 }
+WEBS = [role for role, line in ROLES.items() if line[0] == "web"]
 WORKERS = [role for role, line in ROLES.items() if line[0] == "worker"]
+KILLED = -signal.SIGKILL
 
 
 class ClusterRig(Rig):
-    """``with ClusterRig(home, database=url) as rig``, then ``rig.start_all()``."""
+    """``with ClusterRig(home, database=url) as rig``, then ``rig.start_all()``. The judge reads ``url`` directly."""
 
     def __init__(self, home: Path, *, database: str) -> None:
-        super().__init__(home, database=database, more=MORE.format(redis=REDIS_URL))
-        self.redis = Redis.from_url(REDIS_URL)
-        self.redis.flushdb()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._starts: Counter[str] = Counter()
+        self._ports = {role: free_port() for role in WEBS}
+        self._servers = ExitStack()
+        sandbox_port, url = free_port(), make_url(database)
+        self.redis = PrivateRedis()
+        self.balancer = RoundRobin(list(self._ports.values()))
+        self.callbacks = FaultProxy(self.balancer.port)
+        self.platform_net = FaultProxy(sandbox_port)
+        self.redis_net = FaultProxy(self.redis.port)
+        self.database_net = FaultProxy(url.port or 0, url.host or "")
+        self.nets = {
+            "callbacks": self.callbacks,
+            "platform": self.platform_net,
+            "redis": self.redis_net,
+            "database": self.database_net,
+        }
+        through = url.set(host="127.0.0.1", port=self.database_net.port)
+        super().__init__(
+            home,
+            database=database,
+            more=MORE.format(redis=self.redis_net.port),
+            sandbox_port=sandbox_port,
+            through=Through(
+                base=f"http://127.0.0.1:{self.balancer.port}",
+                callback=f"http://127.0.0.1:{self.callbacks.port}",
+                database=through.render_as_string(hide_password=False),
+                sandbox=f"http://127.0.0.1:{self.platform_net.port}",
+            ),
+        )
 
-    def start_all(self) -> None:
-        """Start every role and wait until the web answers and a scheduler leads."""
-        for role in ROLES:
+    def __enter__(self) -> Self:
+        for server in (self.redis, self.balancer, *self.nets.values()):
+            self._servers.enter_context(server)
+        return super().__enter__()
+
+    def start_all(self, roles: Sequence[str] = tuple(ROLES)) -> None:
+        """Start these roles and wait until the webs answer, the workers listen and a scheduler leads."""
+        for role in roles:
             self.start_role(role)
-        for role in ROLES:
+        for role in roles:
             self.until_working(role)
         self.until("a scheduler leads", self.leaders, 60)
 
     def start_role(self, role: str) -> None:
         self._starts[role] += 1
-        self.processes[role] = self._spawn(role, "-m", "bot", "--config", str(self.config_path), *ROLES[role])
+        env = {"LIANKE_SERVER__PORT": str(self._ports[role])} if role in WEBS else None
+        command = ("-m", "bot", "--config", str(self.config_path), *ROLES[role])
+        self.processes[role] = self._spawn(role, *command, env=env)
 
     def until_working(self, role: str) -> None:
         """Wait until a process that was just started works: then the next one may die."""
-        if role == "web":
-            self.until("the web answers", self.is_up, 60)
+        if role in WEBS:
+            healthz = f"http://127.0.0.1:{self._ports[role]}/healthz"
+            self.until(f"{role} answers", lambda: self._answers(healthz), 60)
         elif role in WORKERS:
             self.until(f"{role} is ready", lambda: self._log(role).count("ready.") == self._starts[role], 60)
+
+    def readiness(self, role: str = WEBS[0]) -> dict[str, object]:
+        """What a web says in /readyz, ready or not."""
+        found: dict[str, object] = self._http.get(
+            f"http://127.0.0.1:{self._ports[role]}/readyz", timeout=30
+        ).json()
+        return found
 
     def _log(self, role: str) -> str:
         return (self.home / f"{role}.log").read_text(errors="replace")
 
-    def kill_role(self, role: str) -> None:
-        """SIGKILL, as a machine dies."""
-        self._signal(role, signal.SIGKILL)
+    def kill_role(self, role: str) -> int:
+        """SIGKILL, as a machine dies; the exit code, which is another where it had ended by itself."""
+        return self._signal(role, signal.SIGKILL)
 
     def stop_role(self, role: str) -> int:
         """SIGTERM; the exit code."""
@@ -75,8 +126,14 @@ class ClusterRig(Rig):
 
     def _signal(self, role: str, number: signal.Signals) -> int:
         child = self.processes.pop(role)
-        os.killpg(child.pid, number)
+        if child.poll() is None:
+            os.killpg(child.pid, number)
         return child.wait(40)
+
+    def heal(self) -> None:
+        """The network is well again."""
+        for net in self.nets.values():
+            net.heal()
 
     def leaders(self) -> int:
         """How many times a scheduler was elected so far."""
@@ -95,5 +152,5 @@ class ClusterRig(Rig):
     def __exit__(self, *error: object) -> None:
         for role in list(self.processes):
             self.kill_role(role)
-        self.redis.close()
         super().__exit__(*error)
+        self._servers.close()

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests import crashing
-from tests.rig import Rig, judge
+from tests.judge import judge
+from tests.rig import Rig
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
