@@ -68,9 +68,10 @@ def _in_child(**_: Any) -> None:
     _start()
 
 
-@signals.worker_ready.connect  # type: ignore[untyped-decorator, unused-ignore]
-def _in_main(sender: Any, **_: Any) -> None:
-    if not sender.pool.__module__.endswith("prefork"):  # threads and solo: no children
+@signals.celeryd_after_setup.connect  # type: ignore[untyped-decorator, unused-ignore]
+def _in_main(instance: Any, **_: Any) -> None:
+    """Before the broker is there: a worker that starts while Redis is away must poll."""
+    if not instance.pool_cls.__module__.endswith("prefork"):  # threads and solo: no children
         _start()
 
 

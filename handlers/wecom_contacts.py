@@ -199,6 +199,7 @@ def _tag_by_channel(
         now=context.now,
         caused_by=context.caused_by,
         unique=f"channel:{channel.id}:{int(event.at.timestamp())}",
+        afresh=not added.is_new_relation,
     )
 
 

@@ -41,7 +41,6 @@ ROLES: Mapping[str, Sequence[str]] = {
 }
 WEBS = [role for role, line in ROLES.items() if line[0] == "web"]
 WORKERS = [role for role, line in ROLES.items() if line[0] == "worker"]
-KILLED = -signal.SIGKILL
 
 
 class ClusterRig(Rig):
@@ -98,6 +97,14 @@ class ClusterRig(Rig):
         command = ("-m", "bot", "--config", str(self.config_path), *ROLES[role])
         self.processes[role] = self._spawn(role, *command, env=env)
 
+    def supervise(self) -> list[str]:
+        """Start again what ended by itself, as systemd and Kubernetes do; what that was."""
+        ended = [f"{role} ({child.poll()})" for role, child in self.processes.items() if child.poll() is not None]
+        for role in [one.split(" ")[0] for one in ended]:
+            del self.processes[role]
+            self.start_role(role)
+        return ended
+
     def until_working(self, role: str) -> None:
         """Wait until a process that was just started works: then the next one may die."""
         if role in WEBS:
@@ -142,12 +149,9 @@ class ClusterRig(Rig):
 
     def tail(self) -> str:
         """The last words of each process."""
-        return "\n".join(
-            f"== {role}\n"
-            + "\n".join((self.home / f"{role}.log").read_text(errors="replace").splitlines()[-8:])
-            for role in ROLES
-            if (self.home / f"{role}.log").exists()
-        )
+        started = [role for role in ROLES if (self.home / f"{role}.log").exists()]
+        lines = {role: self._log(role).splitlines()[-5:] for role in started}
+        return "\n".join("\n".join([f"== {role}", *(line[:300] for line in lines[role])]) for role in lines)
 
     def __exit__(self, *error: object) -> None:
         for role in list(self.processes):

@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 
 from handlers.xml import parse, text_of
 from scrm.accounts.models import Staff
-from scrm.channels.models import Channel
+from scrm.channels.models import ChannelCode
 from scrm.contacts.models import Contact, ContactIdentity, Relation, RelationState
 from scrm.contacts.service import LIVE
 from scrm.inbox.models import EventState, InboxEvent
@@ -118,7 +118,7 @@ class _Evidence:
             self.contacts = {row.id: row for row in session.scalars(select(Contact))}
             pairs = select(Relation, Staff.userid).join(Staff, Staff.id == Relation.staff_id)
             self.relations = {(row.contact_id, userid): row for row, userid in session.execute(pairs)}
-            self.channels = list(session.scalars(select(Channel.state)))
+            self.channels = list(session.scalars(select(ChannelCode.state)))
             entries = select(TimelineEntry.contact_id, TimelineEntry.kind)
             self.told = Counter(session.execute(entries).all())
             again = select(func.count()).select_from(OutboxAttempt).where(OutboxAttempt.n > 1)

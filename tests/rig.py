@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import requests
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from bot.app import build, wecom_client
 from bot.config import load_config
@@ -233,19 +233,28 @@ class Rig:
     def drain(self, seconds: float = 90.0) -> None:
         """Wait until every callback has ended and no work is left."""
         self.until("all callbacks ended", lambda: not self._undelivered(), seconds)
-        self.until("all work is done", lambda: not self._unfinished(), seconds)
+        try:
+            self.until("all work is done", lambda: not self._unfinished(), seconds)
+        except AssertionError as error:
+            error.add_note("\n".join(self._unfinished()))
+            raise
 
     def _undelivered(self) -> list[dict[str, Any]]:
         return [item for item in self.get("/callbacks") if item["state"] == "pending"]
 
-    def _unfinished(self) -> int:
+    def _unfinished(self) -> list[str]:
+        """The events and calls that will still be worked on."""
         open_events = InboxEvent.state.in_((EventState.PENDING, EventState.LEASED))
         open_calls = OutboxCall.state.in_((CallState.PENDING, CallState.SENDING, CallState.UNKNOWN))
         with self.database.read() as session:
-            events = session.scalar(select(func.count()).select_from(InboxEvent).where(open_events)) or 0
-            calls = session.scalar(
-                select(func.count())
-                .select_from(OutboxCall)
-                .where(open_calls, OutboxCall.available_at.is_not(None))
-            )
-        return events + (calls or 0)
+            events = session.scalars(select(InboxEvent).where(open_events)).all()
+            calls = session.scalars(
+                select(OutboxCall).where(open_calls, OutboxCall.available_at.is_not(None))
+            ).all()
+        return [f"event {row.id} {row.kind} {_lease(row)}: {row.error}" for row in events] + [
+            f"call {row.id} {row.api} {_lease(row)}: {row.reason}" for row in calls
+        ]
+
+
+def _lease(row: InboxEvent | OutboxCall) -> str:
+    return f"{row.state} {row.attempts} {row.available_at} {row.lane}"

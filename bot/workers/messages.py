@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import structlog
 from celery import Celery
+from kombu.transport.redis import Channel
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -28,9 +29,13 @@ CONNECT_SECONDS = 1.0
 
 def make_celery(config: Config) -> Celery:
     """Celery as we use it: late acknowledgement, one message at a time, no results, no countdowns."""
+    # What was not acknowledged comes again after REDELIVER_SECONDS. Putting it back when a connection is closed, as kombu
+    # does, fails where the connection is what was lost, and ends the worker ("Unrecoverable error"; kombu 5.7).
+    Channel.do_restore = False
     made = Celery("lianke", broker=config.redis.url)
     made.conf.update(
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # workers poll meanwhile
         broker_connection_timeout=CONNECT_SECONDS,
         broker_transport_options={
             "visibility_timeout": REDELIVER_SECONDS,

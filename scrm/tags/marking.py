@@ -42,18 +42,21 @@ def set_tags(  # noqa: PLR0913 - all by keyword
     actor: str = "system",
     caused_by: int | None = None,
     push: bool = True,
+    afresh: bool = False,
 ) -> list[Tag]:
     """Give the pair these tags; returns those it did not have. WeCom is owed one call for them (with ``push``).
 
+    ``afresh``: WeCom may have forgotten those it had (it does when a member deletes a contact) and is told of all.
     ``unique`` names the reason, as an event or a request does: a second call with it changes nothing, even if
     somebody took the tags away in between. Deleted tags are passed over; a tag WeCom has not confirmed yet is
     pushed when it is (``catalog``).
     """
     held = set(session.scalars(_TAG_IDS, {"of_contact": contact_id, "of_staff": staff_id}))
-    missing = [tag for tag in _live(session, tag_ids) if tag.id not in held]
-    if not missing:
+    live = _live(session, tag_ids)
+    missing = [tag for tag in live if tag.id not in held]
+    if not missing and not afresh:
         return []
-    told = _tell(
+    told = not missing or _tell(
         session, contact_id, "tag.added", missing, staff_id=staff_id, userid=userid, source=source.value,
         source_ref=source_ref, at=now, actor=actor, key=f"tag.added:{contact_id}:{staff_id}:{unique}",
     )  # fmt: skip
@@ -62,7 +65,7 @@ def set_tags(  # noqa: PLR0913 - all by keyword
     rows = [_row(contact_id, staff_id, tag.id, source, source_ref, now) for tag in missing]
     for row in rows:
         batch.insert(session, ContactTag, row)
-    wecom_ids = [tag.wecom_id for tag in missing if tag.wecom_id]
+    wecom_ids = [tag.wecom_id for tag in (live if afresh else missing) if tag.wecom_id]
     if push and wecom_ids:
         mark = MarkTags(userid=userid, external_userid=external_userid, add=wecom_ids, unique=unique)
         outbox.owe(session, mark, now=now, contact_id=contact_id, caused_by=caused_by)

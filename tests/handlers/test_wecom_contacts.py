@@ -293,6 +293,21 @@ def test_a_contact_who_returns_is_regained_not_new(corp: Corporation):
     assert len(corp.calls("FetchContact")) == 2
 
 
+def test_a_contact_whom_the_rep_had_deleted_is_tagged_again(corp: Corporation):
+    # given: with the pair WeCom forgot its tags, of which it tells nothing
+    corp.happen(ADD, at=0, State=corp.state)
+    corp.happen(REMOVED, at=10)
+
+    # when
+    added = corp.happen(ADD, at=20, State=corp.state)
+    corp.again(added)
+
+    # then
+    first, second_mark = corp.calls("MarkTags")
+    assert first.command["add"] == second_mark.command["add"] != []
+    assert corp.timeline().count("tag.added") == 1  # as far as people see, it was there all the time
+
+
 # half-add
 
 
