@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -81,7 +82,9 @@ class Blows:
 
     def _network(self) -> str:
         name, net = self._chance.choice([*self._rig.nets.items()])
-        what = self._chance.choice([self._cut, self._reset, self._refuse, self._hold, self._delay, self._cut_after])
+        what = self._chance.choice(
+            [self._cut, self._reset, self._refuse, self._hold, self._delay, self._cut_after]
+        )
         told = what(net)
         net.heal()
         return f"network to {name}: {told}"
@@ -158,7 +161,9 @@ def run(
             if report:
                 passed = time.monotonic() - began
                 also = f"; started again: {', '.join(ended)}" if ended else ""
-                print(f"{number + 1}/{blows} {passed:.0f} s, {lives.scans} customers: {what}{also}", flush=True)
+                print(
+                    f"{number + 1}/{blows} {passed:.0f} s, {lives.scans} customers: {what}{also}", flush=True
+                )
         rig.heal()
         lives.finish()
         rig.supervise()
@@ -178,12 +183,11 @@ def main() -> int:
         f"chaos, a cluster on {chosen.engine}: --seed {chosen.seed} --blows {chosen.blows} --rate {chosen.rate}",
         flush=True,
     )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no server of ours is left behind
     home = Path(tempfile.mkdtemp(prefix="lianke-chaos-"))
     try:
         with ENGINES[chosen.engine]() as server:
-            verdict = run(
-                home, server, seed=chosen.seed, blows=chosen.blows, rate=chosen.rate, report=True
-            )
+            verdict = run(home, server, seed=chosen.seed, blows=chosen.blows, rate=chosen.rate, report=True)
     finally:
         if chosen.keep:
             print(f"kept: {home}")

@@ -1,7 +1,7 @@
 """A cluster of real processes on PostgreSQL or MariaDB and Redis; whatever is in it can be killed, every way to it cut.
 
-    sandbox -> callbacks -> round robin -> web-1, web-2
-    every process -> database_net -> the database, -> redis_net -> a Redis of our own, -> platform_net -> sandbox
+sandbox -> callbacks -> round robin -> web-1, web-2
+every process -> database_net -> the database, -> redis_net -> a Redis of our own, -> platform_net -> sandbox
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ ROLES: Mapping[str, Sequence[str]] = {
     "scheduler-1": ("scheduler",),
     "scheduler-2": ("scheduler",),
 }
+START_SECONDS = 300  # of processes that import much, many at a time, on a machine that others use
 WEBS = [role for role, line in ROLES.items() if line[0] == "web"]
 WORKERS = [role for role, line in ROLES.items() if line[0] == "worker"]
 
@@ -89,7 +90,7 @@ class ClusterRig(Rig):
             self.start_role(role)
         for role in roles:
             self.until_working(role)
-        self.until("a scheduler leads", self.leaders, 60)
+        self.until("a scheduler leads", self.leaders, START_SECONDS)
 
     def start_role(self, role: str) -> None:
         self._starts[role] += 1
@@ -99,7 +100,9 @@ class ClusterRig(Rig):
 
     def supervise(self) -> list[str]:
         """Start again what ended by itself, as systemd and Kubernetes do; what that was."""
-        ended = [f"{role} ({child.poll()})" for role, child in self.processes.items() if child.poll() is not None]
+        ended = [
+            f"{role} ({child.poll()})" for role, child in self.processes.items() if child.poll() is not None
+        ]
         for role in [one.split(" ")[0] for one in ended]:
             del self.processes[role]
             self.start_role(role)
@@ -109,9 +112,10 @@ class ClusterRig(Rig):
         """Wait until a process that was just started works: then the next one may die."""
         if role in WEBS:
             healthz = f"http://127.0.0.1:{self._ports[role]}/healthz"
-            self.until(f"{role} answers", lambda: self._answers(healthz), 60)
+            self.until(f"{role} answers", lambda: self._answers(healthz), START_SECONDS)
         elif role in WORKERS:
-            self.until(f"{role} is ready", lambda: self._log(role).count("ready.") == self._starts[role], 60)
+            ready = self._starts[role]
+            self.until(f"{role} is ready", lambda: self._log(role).count("ready.") == ready, START_SECONDS)
 
     def readiness(self, role: str = WEBS[0]) -> dict[str, object]:
         """What a web says in /readyz, ready or not."""

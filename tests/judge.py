@@ -59,16 +59,16 @@ class Verdict:
     def __str__(self) -> str:
         counted = ", ".join(f"{count} {api.split('/')[-1]}" for api, count in sorted(self.effects.items()))
         ended = ", ".join(f"{count} {state}" for state, count in sorted(self.welcomes.items()))
+        lost = self.events - self.recorded
         lines = [
-            f"events: {self.events} sent by the platform, {self.recorded} in the inbox, {self.handled} done, "
-            f"{self.events - self.recorded} lost ({self.undelivered} never accepted)",
-            f"effects: {self.effects.total()} on the platform ({counted}), {self.doubled} doubled, "
-            f"{self.missing} missing; {self.repeated_attempts} calls were tried again",
-            f"order: {self.disorder} violations in {self.in_order} successions of a contact's events "
-            f"({self.overlapping} handled while an earlier one was still being recorded)",
+            f"events: {self.events} sent by the platform, {self.recorded} in the inbox, {self.handled} done, {lost} lost",
+            f"effects: {self.effects.total()} on the platform ({counted}), {self.doubled} doubled, {self.missing} missing",
+            f"order: {self.disorder} violations in {self.in_order} successions of a contact's events",
             f"pairs: {self.pairs} compared with the platform",
             f"welcomes: {ended}",
             f"unknown: {'; '.join(self.unknown) or 'none'}",
+            f"by the way: {self.undelivered} callbacks never accepted, {self.repeated_attempts} calls tried again, "
+            + f"{self.overlapping} events handled while an earlier one was still being recorded",
             f"promises broken: {len(self.wrong)}",
         ]
         return "\n".join(lines)
@@ -249,7 +249,7 @@ def _effect(api: str, body: dict[str, Any]) -> tuple[str, str] | None:
 
 
 def _judge_scan(seen: _Evidence, found: Verdict, scan: Delivery) -> None:
-    """Greeted once and known as sent, or not greeted and reported; a customer of one scan is tagged and told of once."""
+    """Greeted and known as sent, or not greeted and reported; who scanned once is tagged and told of once."""
     contact_id = seen.contact_ids.get(scan.customer)
     who = f"{seen.phones[scan.customer]['name']} ({scan.customer})"
     if contact_id is None:
@@ -274,11 +274,13 @@ def _judge_welcome(seen: _Evidence, found: Verdict, call: OutboxCall, who: str) 
     """That it happened or not is for the effects; here: was it given up in time, and does the timeline tell?"""
     presumed = (call.reason or "").startswith("presumed_sent")
     found.welcomes["presumed_sent" if presumed else call.state.value] += 1
-    if call.state is CallState.EXPIRED and call.done_at is not None and call.expires_at is not None:
-        if call.done_at < call.expires_at and call.errcode is None:
-            found.wrong.append(f"the welcome of {who} was given up before its time")
+    was_refused = call.errcode is not None
+    if call.state is CallState.EXPIRED and call.done_at < call.expires_at and not was_refused:
+        found.wrong.append(f"the welcome of {who} was given up before its time")
     same = [
-        it for it in seen.calls if it.contact_id == call.contact_id and it.api == WELCOME and it.state is call.state
+        it
+        for it in seen.calls
+        if it.contact_id == call.contact_id and it.api == WELCOME and it.state is call.state
     ]
     times = seen.told[call.contact_id, f"welcome.{call.state.value}"]
     if times != len(same):

@@ -1,8 +1,8 @@
 """What customers and reps do on the platform during a test, at moments a seed decides.
 
-Most customers scan once. Some live on: they leave and come back, reps edit and delete them. Of these, half take the next
-step when the last one's callback was accepted, so that the order in which we hear of them is the true one; half do not
-wait, and callbacks that must be sent again arrive in another order.
+Most customers scan once. Some live on: they leave and come back, reps edit and delete them. Of these, half take the
+next step when the last one's callback was accepted, so that the order in which we hear of them is the true one; half do
+not wait, and callbacks that must be sent again arrive in another order.
 """
 
 from __future__ import annotations

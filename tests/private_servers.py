@@ -1,4 +1,4 @@
-"""Servers of a test's own, which may crash: PostgreSQL and MariaDB that keep what they commit, and a Redis that forgets.
+"""Servers of a test's own, which may crash: PostgreSQL and MariaDB that keep what they commit, a Redis that forgets.
 
 Each listens on a port of its own, the same after every start.
 """

@@ -1,4 +1,4 @@
-"""The product and the sandbox as real processes with files of their own, to be killed. What is left is for ``tests.judge``."""
+"""The product and the sandbox as real processes with files of their own, to be killed; ``tests.judge`` judges."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ from scrm.outbox.models import CallState, OutboxCall
 from scrm.sync import service as sync
 from tests.stand import BOX, free_port
 
-CALLBACK_ATTEMPTS, CALLBACK_SPACING_S = 30, 2.0  # outlasts what we do to servers and networks on a busy machine
+CALLBACK_ATTEMPTS, CALLBACK_SPACING_S = (
+    30,
+    2.0,
+)  # outlasts what we do to servers and networks on a busy machine
 CONFIG = """
 [app]
 base_url = "{base}"
@@ -112,7 +115,7 @@ class Rig:
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
         self._box = self._spawn("sandbox", "-m", "bot.sandbox", *arguments)
-        self.until("the sandbox answers", lambda: self._answers(f"{self.sandbox}/sandbox/clock"), 60)
+        self.until("the sandbox answers", lambda: self._answers(f"{self.sandbox}/sandbox/clock"), 180)
         self._prepare()
         return self
 
@@ -162,7 +165,7 @@ class Rig:
     def start(self) -> None:
         """Start ``lianke serve`` and wait until it answers."""
         self.launch()
-        self.until("the product answers", self.is_up, 60)
+        self.until("the product answers", self.is_up, 180)
 
     def launch(self) -> None:
         self._served = self._spawn("serve", "-m", "bot", "--config", str(self.config_path), "serve")

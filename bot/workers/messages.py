@@ -6,10 +6,11 @@ They hold no data and may be lost, late or doubled: what is to be done stands in
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import structlog
 from celery import Celery
-from kombu.transport.redis import Channel
+from kombu.transport.redis import Channel, Transport
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -27,11 +28,24 @@ JOB_TOLD_MS = 60_000  # so a lost message delays a job by a minute
 CONNECT_SECONDS = 1.0
 
 
+class _Channel(Channel):  # type: ignore[misc, unused-ignore]
+    """Says when its connection is gone. kombu 5.7 stumbles there (AttributeError), which ends the worker.
+
+    It does so when a task ends after the broker was lost, and when it puts back what was not acknowledged; that comes
+    again by itself after REDELIVER_SECONDS.
+    """
+
+    do_restore = False
+
+    def _connparams(self, *arguments: Any, **options: Any) -> Any:
+        if self.connection is None or self.connection.client is None:
+            raise ConnectionError("the broker's connection is closed")
+        return super()._connparams(*arguments, **options)
+
+
 def make_celery(config: Config) -> Celery:
     """Celery as we use it: late acknowledgement, one message at a time, no results, no countdowns."""
-    # What was not acknowledged comes again after REDELIVER_SECONDS. Putting it back when a connection is closed, as kombu
-    # does, fails where the connection is what was lost, and ends the worker ("Unrecoverable error"; kombu 5.7).
-    Channel.do_restore = False
+    Transport.Channel = _Channel
     made = Celery("lianke", broker=config.redis.url)
     made.conf.update(
         broker_connection_retry_on_startup=True,
