@@ -21,7 +21,7 @@ lint: ## formatting, lint, types, import contracts
 bench: ## benchmarks, as ratios to baselines of the same run
 	@$(BOOT) run && exec $(BIN)/python -m bot bench $(ARGS)
 
-chaos: ## kill processes, empty Redis, cut the database for minutes; the ledgers are compared
+chaos: ## let processes, servers, networks and the platform fail for minutes; the ledgers are compared
 	@$(BOOT) dev && $(BIN)/python deploy/test_services.py && $(BIN)/python -m tests.chaos
 	@$(BIN)/python -m tests.cluster_chaos --engine postgresql && $(BIN)/python -m tests.cluster_chaos --engine mariadb
 

@@ -59,16 +59,17 @@ class Verdict:
     def __str__(self) -> str:
         counted = ", ".join(f"{count} {api.split('/')[-1]}" for api, count in sorted(self.effects.items()))
         ended = ", ".join(f"{count} {state}" for state, count in sorted(self.welcomes.items()))
-        lost = self.events - self.recorded
+        lost, total = self.events - self.recorded, self.effects.total()
+        inside = f"{self.recorded} in the inbox, {self.handled} done, {lost} lost"
+        tried = f"{self.undelivered} callbacks never accepted, {self.repeated_attempts} calls tried again"
         lines = [
-            f"events: {self.events} sent by the platform, {self.recorded} in the inbox, {self.handled} done, {lost} lost",
-            f"effects: {self.effects.total()} on the platform ({counted}), {self.doubled} doubled, {self.missing} missing",
+            f"events: {self.events} sent by the platform, {inside}",
+            f"effects: {total} on the platform ({counted}), {self.doubled} doubled, {self.missing} missing",
             f"order: {self.disorder} violations in {self.in_order} successions of a contact's events",
             f"pairs: {self.pairs} compared with the platform",
             f"welcomes: {ended}",
             f"unknown: {'; '.join(self.unknown) or 'none'}",
-            f"by the way: {self.undelivered} callbacks never accepted, {self.repeated_attempts} calls tried again, "
-            + f"{self.overlapping} events handled while an earlier one was still being recorded",
+            f"by the way: {tried}, {self.overlapping} events handled while an earlier one was being recorded",
             f"promises broken: {len(self.wrong)}",
         ]
         return "\n".join(lines)
