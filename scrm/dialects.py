@@ -43,6 +43,16 @@ _PASSING = {"40001", "40P01", "57P01", "57P03"}  # serialization, deadlock; shut
 WRITES = "lianke_write"  # the execution option of engines whose transactions change rows
 _LAST_CHARACTER = "\U0010ffff"
 
+# A server that vanished without a word (a failover, a firewall that forgot us) is given up after half a minute, not
+# after the two hours of TCP. Seconds; tcp_user_timeout in milliseconds. PyMySQL's connect timeout is 10 s by itself.
+_POSTGRESQL_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
+
 # MySQL's TEXT ends at 64 KB, this at 16 MB.
 LongText = Text().with_variant(mysql.MEDIUMTEXT(), *MYSQL)
 
@@ -181,6 +191,7 @@ def make_engine(url: URL, pool_size: int) -> Engine:
         engine = create_engine(url, pool_size=pool_size, max_overflow=2 * pool_size)
         _prepare_sqlite(engine)
         return engine
+    patience = _POSTGRESQL_PATIENCE if url.get_backend_name() == "postgresql" else {}
     return create_engine(
         url,
         pool_size=pool_size,
@@ -188,6 +199,7 @@ def make_engine(url: URL, pool_size: int) -> Engine:
         pool_pre_ping=True,
         pool_recycle=1800,  # before firewalls and MySQL's wait_timeout forget a connection at rest
         isolation_level="READ COMMITTED",  # PostgreSQL's default; MySQL's own would lock the gaps between rows
+        connect_args={name: value for name, value in patience.items() if name not in url.query},
     )
 
 

@@ -161,4 +161,4 @@ class ClusterRig(Rig):
         for role in list(self.processes):
             self.kill_role(role)
         super().__exit__(*error)
-        self._servers.close()
+        self._servers.__exit__(*error)  # type: ignore[arg-type]

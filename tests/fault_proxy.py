@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 CHUNK = 65_536
-PATIENCE = 10.0
+PATIENCE = 60.0  # seconds; the machine may be busy
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: what is unsent is thrown away, the other side is told by RST
 
 

@@ -153,7 +153,8 @@ class Rig:
         answer = self.post_channel("渠道", key="first")
         assert answer.status_code == 201, answer.text
         self.code: str = answer.json()["state"]
-        assert answer.json()["code_state"] == "ready", answer.text
+        ready = lambda: any(way["state"] == self.code for way in self.get("/ways"))  # noqa: E731
+        self.until("the channel's code exists", ready, 120)
 
     def post_channel(self, name: str, *, key: str) -> requests.Response:
         """Make a channel, once per ``key``."""
@@ -233,7 +234,7 @@ class Rig:
         path = self.home / "serve.log"
         return "\n".join(path.read_text(errors="replace").splitlines()[-15:]) if path.exists() else ""
 
-    def drain(self, seconds: float = 90.0) -> None:
+    def drain(self, seconds: float = 240.0) -> None:
         """Wait until every callback has ended and no work is left."""
         self.until("all callbacks ended", lambda: not self._undelivered(), seconds)
         try:

@@ -333,6 +333,18 @@ def test_a_transaction_whose_connection_is_lost_fails_whole_and_the_next_one_wor
         assert keys(session) == ["c"]
 
 
+@pytest.mark.postgresql
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_a_server_that_vanished_is_given_up_sooner_than_by_tcp(database_url: str):
+    url = f"{database_url}?keepalives_idle=7"
+    with closing_database(url) as database, database.engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        set_for = driver.info.get_parameters()
+
+    assert set_for["keepalives_idle"] == "7"  # the operator's word goes first
+    assert (set_for["connect_timeout"], set_for["tcp_user_timeout"]) == ("10", "30000")
+
+
 def in_threads(tasks: list[Callable[[], None]]) -> None:
     """Run them at the same time; raise what one of them raised."""
     errors: list[BaseException] = []
