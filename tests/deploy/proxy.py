@@ -67,17 +67,20 @@ class RoundRobin:
 def _exchange(client: socket.socket, there: socket.socket, asked: bytes) -> bytes:
     """Copy both ways until either side ends or falls silent. What was asked, where no byte of an answer came."""
     answered = False
+    poll = select.poll()  # select() ends at 1,024 sockets
+    poll.register(client, select.POLLIN)
+    poll.register(there, select.POLLIN)
     try:
         there.sendall(asked)
         while True:
-            readable, _, _ = select.select([client, there], [], [], TIMEOUT_SECONDS)
-            if there in readable:
+            readable = {number for number, _ in poll.poll(TIMEOUT_SECONDS * 1000)}
+            if there.fileno() in readable:
                 data = there.recv(65_536)
                 if not data:
                     break
                 answered = True
                 client.sendall(data)
-            elif client in readable:
+            elif client.fileno() in readable:
                 data = client.recv(65_536)
                 if not data:
                     return b""
