@@ -62,13 +62,14 @@ def _observe(record: CallRecord) -> None:
         ERRCODES.labels(record.api, record.errcode).inc()
 
 
-def wecom_client(config: Config) -> WeComClient:
-    """The client of the configured corp, measured."""
+def wecom_client(config: Config, tokens: TokenStore | None = None) -> WeComClient:
+    """The client of the configured corp, measured; tokens are kept in Redis where there is one."""
     secrets = {
         "app": config.wecom.secret.get_secret_value(),
         "contact": config.wecom.contact_secret.get_secret_value(),
     }
-    tokens = TokenStore(RedisBackend(config.redis.url)) if config.redis.url else TokenStore()
+    if tokens is None:
+        tokens = TokenStore(RedisBackend(config.redis.url)) if config.redis.url else TokenStore()
     return WeComClient(config.wecom.corp_id, secrets, config.wecom.api_base, tokens=tokens, on_call=_observe)
 
 

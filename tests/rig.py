@@ -66,6 +66,8 @@ class Through:
 class Rig:
     """``with Rig(home) as rig``: the sandbox runs and a channel exists; ``rig.start()`` starts the product."""
 
+    box_options: Mapping[str, Any] = {}  # of the sandbox, over those that follow
+
     def __init__(
         self,
         home: Path,
@@ -112,6 +114,7 @@ class Rig:
             "rate-per-hour": 0,
             "member-messages-per-minute": 0,
             "member-messages-per-hour": 0,
+            **self.box_options,
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
         self._box = self._spawn("sandbox", "-m", "bot.sandbox", *arguments)

@@ -130,9 +130,10 @@ class Callbacks:
             return answer.status
 
     def envelope(self, xml: str) -> tuple[dict[str, str], bytes]:
-        """Signed query and encrypted body of one POST. Signed with real time, whatever the sandbox's clock."""
+        """Signed query and encrypted body of one POST. Signed with real time, unless ``callback_own_clock``."""
         encrypted = self._crypto.encrypt(xml.encode())
-        timestamp, nonce = str(int(time.time())), str(secrets.randbelow(9 * 10**9) + 10**9)
+        signed_at = self.state.now() if self.settings.callback_own_clock else time.time()
+        timestamp, nonce = str(int(signed_at)), str(secrets.randbelow(9 * 10**9) + 10**9)
         query = {"msg_signature": self._crypto.sign(timestamp, nonce, encrypted), "timestamp": timestamp}
         body = (
             f"<xml><ToUserName><![CDATA[{self.settings.corp_id}]]></ToUserName>"

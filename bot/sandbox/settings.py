@@ -50,6 +50,7 @@ class SandboxSettings:
     callback_timeout_s: float = 5.0
     callback_spacing_s: float = 1.0
     callback_connections: int = 100
+    callback_own_clock: bool = False  # sign with the sandbox's clock: for a product that shares it
 
     app_may_call_contacts: bool = True  # the app is listed under 客户联系 → 可调用接口的应用
     short_pages: bool = False  # batch/get_by_user answers short and empty pages that still carry a cursor

@@ -84,7 +84,8 @@ class SpecialCalls:
         with self._database.read() as session:
             if outbox.greeted_lately(session, row, now=self._gated.clock()):
                 return Attempt(Outcome(Verdict.SKIPPED, reason="同一位客户刚刚已收到欢迎语"))
-            media = media_ids(session, rules.media_of(command.attachments)) if command.attachments else {}
+            wanted = rules.media_of(command.attachments)
+            media = media_ids(session, wanted, now=self._gated.clock()) if wanted else {}
         profile = self._read_profile(row, command.external_userid) if needs_name else None
         name = command.customer_name or (profile or {}).get("external_contact", {}).get("name")
         request = rules.build_welcome_request(command, customer=name, media=media)

@@ -194,7 +194,7 @@ class _Run(Reader):
         body = {
             "limit": WAY_LIMIT,
             "start_time": int(FIRST_WAY.timestamp()),
-            "end_time": int(time.time()) + 60,
+            "end_time": int(self.clock().timestamp()) + 60,
         }
         cursor = ""
         while True:

@@ -1,0 +1,56 @@
+"""``python -m tests.load --engine postgresql|mariadb|sqlite --kind steady|burst|soak``; docs/load.md tells what is judged.
+
+Prints plain lines; exits with 1 where the ledgers differ.
+"""
+
+# ruff: noqa: T201 - prints for whoever runs it
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.databases import Server
+from tests.load import runs
+from tests.load.compare import show
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--engine", choices=["postgresql", "mariadb", "sqlite"], default="postgresql")
+    parser.add_argument("--kind", choices=["steady", "burst", "soak"], default="steady")
+    parser.add_argument("--rate", type=float, default=200.0, help="steady: callbacks a second")
+    parser.add_argument("--seconds", type=float, default=60.0, help="steady: for how long")
+    parser.add_argument("--count", type=int, default=5000, help="burst: scans at once")
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home:
+        return run(chosen, Path(home))
+
+
+def run(chosen: argparse.Namespace, home: Path) -> int:
+    """One run; the exit code."""
+    print(f"== {chosen.kind} on {chosen.engine}, seed {chosen.seed}, {runs.stamp()}", flush=True)
+
+    def tell(line: str) -> None:
+        print(f"   {runs.stamp()} {line}", flush=True)
+
+    server = Server(chosen.engine)
+    try:
+        if chosen.kind == "steady":
+            loaded = runs.steady(
+                home, server, rate=chosen.rate, seconds=chosen.seconds, seed=chosen.seed, tell=tell
+            )
+        else:
+            loaded = runs.burst(home, server, count=chosen.count, seed=chosen.seed, tell=tell)
+    finally:
+        server.close()
+    for name, value in loaded.figures.items():
+        print(f"{name}: {value}")
+    print(show(loaded.found))
+    return 1 if loaded.found.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

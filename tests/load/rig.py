@@ -1,0 +1,113 @@
+"""A cluster of real processes before a crowd, and the sandbox's own books, read where they are kept."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, make_url
+
+from tests.cluster_rig import ClusterRig
+from tests.load.crowd import CHANNELS, Crowd, staff_of_channel
+
+CHANNEL_TAG = "来源/展会"
+AS_PLATFORM = {"callback-attempts": 3, "callback-spacing-s": 1.0}  # WeCom's three tries
+
+
+class Books:
+    """The sandbox's database, read only: what its control API would take minutes to list."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
+        self._db.row_factory = sqlite3.Row
+
+    def all(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        return self._db.execute(query, values).fetchall()
+
+    def value(self, query: str, *values: Any) -> Any:
+        return self._db.execute(query, values).fetchone()[0]
+
+    def effects(self, api: str, after: int = 0) -> list[dict[str, Any]]:
+        """The bodies of a kind of accepted effect."""
+        query = "SELECT body_json FROM ledger WHERE api = ? AND seq > ? ORDER BY seq"
+        return [json.loads(row[0]) for row in self.all(query, api, after)]
+
+    def close(self) -> None:
+        self._db.close()
+
+
+class Channels:
+    """For a rig: a channel for each third of the reps, with a tag and a welcome by name."""
+
+    def make_channels(self) -> list[str]:
+        codes = []
+        for number in range(CHANNELS):
+            body = {
+                "name": f"渠道{number}",
+                "staff": staff_of_channel(number),
+                "tags": [CHANNEL_TAG],
+                "welcome": {"text": "{customer}您好，我是{rep}"},
+            }
+            codes.append(self.make(body)["state"])
+        return codes
+
+    def make(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A channel over REST; its code is there."""
+        answer = self._http.post(
+            f"{self.base}/api/v1/channels",
+            json=body,
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=60,
+        )
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+
+class LoadRig(Channels, ClusterRig):
+    """``with LoadRig(home, database=url, crowd=crowd) as rig``: the crowd is known to both sides."""
+
+    box_options = AS_PLATFORM
+
+    def __init__(self, home: Path, *, database: str, crowd: Crowd) -> None:
+        durable(database)
+        super().__init__(home, database=database)
+        self.crowd = crowd
+
+    def _prepare(self) -> None:
+        self.post("/load", self.crowd.world())
+        super()._prepare()
+
+    @contextmanager
+    def books(self) -> Iterator[Books]:
+        books = Books(self.home / "sandbox.db")
+        try:
+            yield books
+        finally:
+            books.close()
+
+    def settle(self, seconds: float) -> float:
+        """Wait until every callback has ended and no work is left; how long that took."""
+        began = time.monotonic()
+        with self.books() as books:
+            pending = "SELECT count(*) FROM delivery WHERE state = 'pending'"
+            while books.value(pending) or self._unfinished():
+                if time.monotonic() - began > seconds:
+                    raise AssertionError(f"still busy after {seconds} s\n{self.tail()}")
+                time.sleep(0.5)
+        return time.monotonic() - began
+
+
+def durable(url: str) -> None:
+    """Figures are of commits that reach the disk: the tests' databases are made without."""
+    place = make_url(url)
+    if place.get_backend_name() == "postgresql":
+        engine = create_engine(place, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"ALTER DATABASE {place.database} RESET synchronous_commit")
+        engine.dispose()

@@ -1,0 +1,101 @@
+"""The steady load and the burst, on a cluster of real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from benchmarks.load import percentile
+from tests.databases import Server
+from tests.load.compare import Found, compare
+from tests.load.crowd import SCANS, Crowd
+from tests.load.fire import Fired, fire
+from tests.load.rig import Books, LoadRig
+
+SETTLE_S = 900.0
+ACK_S = 5.0  # WeCom waits no longer
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Loaded:
+    """A run: what was measured, and what the judge found."""
+
+    figures: dict[str, str] = field(default_factory=dict)
+    found: Found = field(default_factory=Found)
+
+
+def steady(home: Path, server: Server, *, rate: float, seconds: float, seed: int, tell: Tell) -> Loaded:
+    """Callbacks of the usual mix at fixed times, whatever the answers."""
+    return _run(home, server, Crowd(int(rate * seconds), seed=seed), rate, tell)
+
+
+def burst(home: Path, server: Server, *, count: int, seed: int, tell: Tell) -> Loaded:
+    """Scans at once."""
+    return _run(home, server, Crowd(count, SCANS, seed=seed), None, tell)
+
+
+def _run(home: Path, server: Server, crowd: Crowd, rate: float | None, tell: Tell) -> Loaded:
+    with LoadRig(home, database=server.empty(home), crowd=crowd) as rig:
+        rig.start_all()
+        codes = rig.make_channels()
+        fire(rig.sandbox, crowd.before(), 50.0)
+        rig.settle(SETTLE_S)
+        acts = crowd.acts(codes)
+        with rig.books() as books:
+            before = books.value("SELECT coalesce(max(seq), 0) FROM delivery")
+        tell(f"{len(acts)} callbacks, {f'{rate:.0f} a second' if rate else 'at once'}")
+        fired = fire(rig.sandbox, acts, rate)
+        tell(f"fired in {fired.seconds:.1f} s")
+        drained = rig.settle(SETTLE_S)
+        with rig.books() as books:
+            loaded = Loaded(_figures(books, before, fired, drained), compare(rig.database, books))
+        return loaded
+
+
+def _figures(books: Books, before: int, fired: Fired, drained: float) -> dict[str, str]:
+    since = "FROM delivery WHERE seq > ?"
+    count, first, last = books.all(f"SELECT count(*), min(at), max(at) {since}", before)[0]
+    tries = books.all("SELECT ms, status FROM attempt WHERE delivery > ?", before)
+    acks = [row["ms"] for row in tries if row["status"] == 200]
+    refused = [row for row in tries if row["status"] != 200]
+    greetings = _greetings(books, before)
+    return {
+        "callbacks": f"{count} in {last - first:.1f} s, {count / max(last - first, 0.001):.0f} a second",
+        "fired late": f"p99 {percentile(fired.lateness, 0.99) * 1000:.0f} ms" if fired.lateness else "at once",
+        "answer": f"p50 {percentile(acks, 0.5):.1f} ms, p99 {percentile(acks, 0.99):.1f} ms, max {max(acks):.0f} ms",
+        "tries that were not answered 200": f"{len(refused)} {sorted({row['status'] for row in refused})}",
+        "welcome": _spread(greetings),
+        "all work done": f"{drained:.1f} s after the last callback",
+    }
+
+
+def _greetings(books: Books, before: int) -> list[float]:
+    """Seconds from a callback's making to the welcome on the phone."""
+    made = {}
+    for row in books.all("SELECT at, xml FROM delivery WHERE seq > ? AND change_type = 'add_external_contact'", before):
+        made[row["xml"].split("<ExternalUserID><![CDATA[")[1].split("]]")[0]] = row["at"]
+    return [
+        row["at"] - made[row["customer"]]
+        for row in books.all("SELECT at, customer FROM message WHERE kind = 'welcome'")
+        if row["customer"] in made
+    ]
+
+
+def _spread(seconds: list[float]) -> str:
+    if not seconds:
+        return "none"
+    p50, p99 = percentile(seconds, 0.5), percentile(seconds, 0.99)
+    return f"{len(seconds)} on phones, after p50 {p50:.2f} s, p99 {p99:.2f} s, max {max(seconds):.2f} s"
+
+
+def too_slow(loaded: Loaded) -> bool:
+    """Whether WeCom would have given up on a callback for good."""
+    return loaded.found.undelivered > 0
+
+
+def stamp() -> str:
+    """For the log."""
+    return datetime.now().astimezone().strftime("%H:%M:%S")
