@@ -116,7 +116,11 @@ class Rig:
             "member-messages-per-hour": 0,
             **self.box_options,
         }
-        arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        arguments = [
+            part
+            for name, value in options.items()
+            for part in ((f"--{name}",) if value is True else (f"--{name}", str(value)))
+        ]
         self._box = self._spawn("sandbox", "-m", "bot.sandbox", *arguments)
         self.until("the sandbox answers", lambda: self._answers(f"{self.sandbox}/sandbox/clock"), 180)
         self._prepare()

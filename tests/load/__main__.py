@@ -11,9 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.databases import Server
+from tests.databases import Files, Place, Server
 from tests.load import runs
 from tests.load.compare import show
+from tests.load.soak import soak
 
 
 def main() -> int:
@@ -23,6 +24,9 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=200.0, help="steady: callbacks a second")
     parser.add_argument("--seconds", type=float, default=60.0, help="steady: for how long")
     parser.add_argument("--count", type=int, default=5000, help="burst: scans at once")
+    parser.add_argument("--hours", type=float, default=24.0, help="soak: how long")
+    parser.add_argument("--begins", default="00:00", help="soak: the local time it begins at")
+    parser.add_argument("--events", type=int, default=4000, help="soak: callbacks in that time")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
@@ -36,9 +40,19 @@ def run(chosen: argparse.Namespace, home: Path) -> int:
     def tell(line: str) -> None:
         print(f"   {runs.stamp()} {line}", flush=True)
 
-    server = Server(chosen.engine)
+    server = place(chosen.engine)
     try:
-        if chosen.kind == "steady":
+        if chosen.kind == "soak":
+            loaded = soak(
+                home,
+                server,
+                hours=chosen.hours,
+                begins=chosen.begins,
+                count=chosen.events,
+                seed=chosen.seed,
+                tell=tell,
+            )
+        elif chosen.kind == "steady":
             loaded = runs.steady(
                 home, server, rate=chosen.rate, seconds=chosen.seconds, seed=chosen.seed, tell=tell
             )
@@ -50,6 +64,11 @@ def run(chosen: argparse.Namespace, home: Path) -> int:
         print(f"{name}: {value}")
     print(show(loaded.found))
     return 1 if loaded.found.wrong else 0
+
+
+def place(engine: str) -> Place:
+    """Where the databases of an engine are."""
+    return Files(Path()) if engine == "sqlite" else Server(engine)
 
 
 if __name__ == "__main__":

@@ -47,8 +47,8 @@ class Found:
             self.wrong.append(f"{what}: and {len(differences) - SHOWN} more")
 
 
-def compare(database: Database, books: Books, *, lost_too: bool = False) -> Found:
-    """Compare everything, after all work is done. ``lost_too``: some events were never sent, and a sync healed it."""
+def compare(database: Database, books: Books) -> Found:
+    """Compare everything, after all work is done."""
     found = Found()
     with database.read() as session:
         events = {
@@ -65,7 +65,7 @@ def compare(database: Database, books: Books, *, lost_too: bool = False) -> Foun
     _rows_are_over(found, [*events.values(), *others], calls)
     delivered = _callbacks_are_kept(found, books, events)
     _welcomes_agree(found, books, calls, delivered, told)
-    _marks_and_notices_agree(found, database, books, calls, delivered, lost_too=lost_too)
+    _marks_and_notices_agree(found, database, books, calls, delivered)
     _tables_agree(found, database, books)
     return found
 
@@ -137,8 +137,6 @@ def _marks_and_notices_agree(
     books: Books,
     calls: list[OutboxCall],
     delivered: list[Any],
-    *,
-    lost_too: bool,
 ) -> None:
     """One mark for a pair that came by a channel, one notice for each add; and the ledger has none but those we owe."""
     adds = Counter(_pair(row["xml"]) for row in delivered if row["change_type"] == ADD)
@@ -167,8 +165,7 @@ def _marks_and_notices_agree(
     for (_, customer), times in adds.items():
         of_contact[known.get(customer, "")] += times
     missing = [(one, times, links[one]) for one, times in of_contact.items() if links[one] != times]
-    if not lost_too:  # a sync that finds an add nobody told of tells the rep, too
-        found.differ("added and the rep not told as often", missing)
+    found.differ("added and the rep not told as often", missing)
 
 
 def _tables_agree(found: Found, database: Database, books: Books) -> None:

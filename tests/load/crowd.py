@@ -51,6 +51,7 @@ class Crowd:
     mix: Mapping[str, int] = field(default_factory=lambda: MIX)
     seed: int = 1
     edited_each: int = 3  # how often one customer is edited
+    first: int = 0  # the number of its first customer: no two crowds share one
 
     def __post_init__(self) -> None:
         chance = random.Random(self.seed)
@@ -67,7 +68,7 @@ class Crowd:
             "backs": counts.get("back", 0),
         }
         self._pool: dict[str, list[str]] = {}
-        number = 0
+        number = self.first
         for name, size in pools.items():
             self._pool[name] = [f"wmLoad{name[:4]}{n:022d}" for n in range(number, number + size)]
             number += size
@@ -121,8 +122,8 @@ class Crowd:
         return [next(make[kind]) for kind in self.kinds]
 
     def _scans(self, codes: Sequence[str]):
-        for number, code in enumerate(cycle(codes)):
-            yield Act("scan", "/scan", {"customer": f"新客户{number:05d}", "code": code})
+        for number, code in enumerate(cycle(codes), self.first):
+            yield Act("scan", "/scan", {"customer": f"新客户{number:06d}", "code": code})
 
     def _back(self, customer: str, codes: Sequence[str]) -> Act:
         rep = self._rep[customer]
