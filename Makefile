@@ -4,7 +4,7 @@ ARGS ?=
 BOOT = $(PYTHON) -S deploy/bootstrap.py
 BIN = .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench chaos mutants
+.PHONY: help demo test lint bench chaos mutants load
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -27,3 +27,6 @@ chaos: ## let processes, servers, networks and the platform fail for minutes; th
 
 mutants: ## plant known bugs one at a time; the tests must notice each (ARGS="--list", ARGS="--only NAME")
 	@$(BOOT) dev && $(BIN)/python deploy/test_services.py && exec $(BIN)/python -m tests.mutants $(ARGS)
+
+load: ## 200 callbacks a second, 5,000 at once, a day in simulated time, on both servers; the ledgers are compared
+	@$(BOOT) dev && $(BIN)/python deploy/test_services.py && $(BIN)/python -m tests.load --all

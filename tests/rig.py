@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import requests
 from sqlalchemy import select
@@ -66,7 +66,7 @@ class Through:
 class Rig:
     """``with Rig(home) as rig``: the sandbox runs and a channel exists; ``rig.start()`` starts the product."""
 
-    box_options: Mapping[str, Any] = {}  # of the sandbox, over those that follow
+    box_options: ClassVar[Mapping[str, Any]] = {}  # of the sandbox, over those that follow
 
     def __init__(
         self,

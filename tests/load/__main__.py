@@ -1,4 +1,4 @@
-"""``python -m tests.load --engine postgresql|mariadb|sqlite --kind steady|burst|soak``; docs/load.md tells what is judged.
+"""``python -m tests.load --engine … --kind steady|burst|soak``: docs/load.md tells what is done and judged.
 
 Prints plain lines; exits with 1 where the ledgers differ.
 """
@@ -16,11 +16,17 @@ from tests.load import runs
 from tests.load.compare import show
 from tests.load.soak import soak
 
+ALL = [(kind, engine) for engine in ("postgresql", "mariadb") for kind in ("steady", "burst", "soak")]
+ALL.append(("soak", "sqlite"))
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engine", choices=["postgresql", "mariadb", "sqlite"], default="postgresql")
     parser.add_argument("--kind", choices=["steady", "burst", "soak"], default="steady")
+    parser.add_argument(
+        "--all", action="store_true", help="every kind on PostgreSQL and MariaDB, and the day on SQLite"
+    )
     parser.add_argument("--rate", type=float, default=200.0, help="steady: callbacks a second")
     parser.add_argument("--seconds", type=float, default=60.0, help="steady: for how long")
     parser.add_argument("--count", type=int, default=5000, help="burst: scans at once")
@@ -29,12 +35,16 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=4000, help="soak: callbacks in that time")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        return run(chosen, Path(home))
+    plan = ALL if chosen.all else [(chosen.kind, chosen.engine)]
+    failed = 0
+    for chosen.kind, chosen.engine in plan:
+        with tempfile.TemporaryDirectory() as home:
+            failed += run(chosen, Path(home))
+    return min(failed, 1)
 
 
 def run(chosen: argparse.Namespace, home: Path) -> int:
-    """One run; the exit code."""
+    """One run; 1 where promises were broken, else 0."""
     print(f"== {chosen.kind} on {chosen.engine}, seed {chosen.seed}, {runs.stamp()}", flush=True)
 
     def tell(line: str) -> None:
@@ -63,6 +73,7 @@ def run(chosen: argparse.Namespace, home: Path) -> int:
     for name, value in loaded.figures.items():
         print(f"{name}: {value}")
     print(show(loaded.found))
+    print("KEPT" if not loaded.found.wrong else "BROKEN", flush=True)
     return 1 if loaded.found.wrong else 0
 
 

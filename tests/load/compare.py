@@ -52,7 +52,8 @@ def compare(database: Database, books: Books) -> Found:
     found = Found()
     with database.read() as session:
         events = {
-            (row.dedupe_key): row for row in session.scalars(select(InboxEvent).where(InboxEvent.source == "wecom"))
+            (row.dedupe_key): row
+            for row in session.scalars(select(InboxEvent).where(InboxEvent.source == "wecom"))
         }
         others = list(session.scalars(select(InboxEvent).where(InboxEvent.source != "wecom")))
         calls = list(session.scalars(select(OutboxCall)))
@@ -73,12 +74,18 @@ def compare(database: Database, books: Books) -> Found:
 def _rows_are_over(found: Found, events: list[InboxEvent], calls: list[OutboxCall]) -> None:
     found.lines["inbox"] = dict(Counter(row.state.value for row in events))
     found.lines["outbox"] = dict(Counter(call.state.value for call in calls))
-    stuck = [f"{row.id} {row.kind} {row.state} {row.error or ''}" for row in events if row.state != EventState.DONE]
+    stuck = [
+        f"{row.id} {row.kind} {row.state} {row.error or ''}" for row in events if row.state != EventState.DONE
+    ]
     found.differ("events not done", stuck)
     good = (CallState.SENT, CallState.EXPIRED, CallState.SKIPPED)
     found.differ(
         "calls failed, unknown or open",
-        [f"{call.id} {call.api} {call.state} {call.reason or ''}" for call in calls if call.state not in good],
+        [
+            f"{call.id} {call.api} {call.state} {call.reason or ''}"
+            for call in calls
+            if call.state not in good
+        ],
     )
     late = [call for call in calls if call.state is CallState.EXPIRED and call.command_kind != "SendWelcome"]
     found.differ("calls expired that are no welcomes", late)
@@ -90,7 +97,9 @@ def _callbacks_are_kept(found: Found, books: Books, events: dict[str, InboxEvent
     delivered = [row for row in rows if row["state"] == "delivered"]
     keys = Counter(hashlib.sha256(row["xml"].encode()).hexdigest() for row in delivered)
     found.events, found.undelivered = len(keys), len(rows) - len(delivered)
-    found.lines["callbacks"] = f"{len(rows)} sent, {len(delivered)} answered 200, {found.undelivered} never accepted"
+    found.lines["callbacks"] = (
+        f"{len(rows)} sent, {len(delivered)} answered 200, {found.undelivered} never accepted"
+    )
     found.lines["callbacks with the very text of another"] = sum(keys.values()) - len(keys)
     found.differ("answered 200 and not in the inbox", [key for key in keys if key not in events])
     # one that was not accepted in three tries may still have been kept: the answer was late
@@ -118,7 +127,9 @@ def _welcomes_agree(
         if call.state is CallState.EXPIRED:
             found.expired.append(call.created_at)
         if greeted[code] != (call.state is CallState.SENT):
-            wrong.append(f"{_pair(row['xml'])} was greeted {greeted[code]} times, the welcome is {call.state}")
+            wrong.append(
+                f"{_pair(row['xml'])} was greeted {greeted[code]} times, the welcome is {call.state}"
+            )
     found.lines["welcomes"] = dict(found.welcomes)
     found.differ("welcomes that differ from the ledger", wrong)
     found.differ("greeted twice", [code for code, times in greeted.items() if times > 1])
@@ -170,7 +181,9 @@ def _marks_and_notices_agree(
 
 def _tables_agree(found: Found, database: Database, books: Books) -> None:
     theirs = {
-        (row["userid"], row["customer"]): ("lost" if row["deleted_by_customer"] else "half" if row["half"] else "active")
+        (row["userid"], row["customer"]): (
+            "lost" if row["deleted_by_customer"] else "half" if row["half"] else "active"
+        )
         for row in books.all("SELECT * FROM relation")
     }
     remarks = {
@@ -181,7 +194,9 @@ def _tables_agree(found: Found, database: Database, books: Books) -> None:
         tags.setdefault((row["userid"], row["customer"]), set()).add(row["tag_id"])
     relations, our_tags = _ours(database)
     gone = (RelationState.REMOVED, RelationState.TRANSFERRED)
-    states = {pair: relation.state.value for pair, relation in relations.items() if relation.state not in gone}
+    states = {
+        pair: relation.state.value for pair, relation in relations.items() if relation.state not in gone
+    }
     found.lines["relations"] = f"{len(theirs)} on the platform, {len(states)} ours"
     found.differ("relations that differ", _differences(theirs, states))
     active = [pair for pair, state in theirs.items() if state == "active" and pair in relations]
@@ -198,7 +213,9 @@ def _tables_agree(found: Found, database: Database, books: Books) -> None:
         members = dict(session.execute(select(Staff.userid, Staff.position)).all())
         names = dict(session.execute(select(Tag.wecom_id, Tag.name).where(Tag.deleted_at.is_(None))).all())
         departments = dict(session.execute(select(Department.id, Department.name)).all())
-    their_members = {row["userid"]: row["position"] for row in books.all("SELECT * FROM staff WHERE status != 5")}
+    their_members = {
+        row["userid"]: row["position"] for row in books.all("SELECT * FROM staff WHERE status != 5")
+    }
     found.differ("members that differ", _differences(their_members, members))
     their_names = {row["id"]: row["name"] for row in books.all("SELECT * FROM tag WHERE deleted = 0")}
     found.differ("corp tags that differ", _differences(their_names, names))
@@ -216,9 +233,13 @@ def _ours(database: Database) -> tuple[dict[Pair, Relation], dict[Pair, set[str]
             ).all()
         )
         staff = dict(session.execute(select(Staff.id, Staff.userid)).all())
-        relations = {(staff[row.staff_id], who[row.contact_id]): row for row in session.scalars(select(Relation))}
+        relations = {
+            (staff[row.staff_id], who[row.contact_id]): row for row in session.scalars(select(Relation))
+        }
         tags: dict[Pair, set[str]] = {}
-        held = select(ContactTag.staff_id, ContactTag.contact_id, Tag.wecom_id).join(Tag, Tag.id == ContactTag.tag_id)
+        held = select(ContactTag.staff_id, ContactTag.contact_id, Tag.wecom_id).join(
+            Tag, Tag.id == ContactTag.tag_id
+        )
         for staff_id, contact_id, wecom_id in session.execute(held):
             tags.setdefault((staff[staff_id], who[contact_id]), set()).add(wecom_id)
     return relations, tags
@@ -243,10 +264,13 @@ def _pair(xml: str) -> Pair:
 
 def _path(url: str) -> str:
     """The contact a profile link is about."""
-    return url.split("?")[0].rsplit("/", 1)[-1]
+    return url.split("?", maxsplit=1)[0].rsplit("/", 1)[-1]
 
 
 def show(found: Found) -> str:
     """As plain lines."""
-    lines = [f"{name}: {value if not isinstance(value, dict) else json.dumps(value)}" for name, value in found.lines.items()]
+    lines = [
+        f"{name}: {value if not isinstance(value, dict) else json.dumps(value)}"
+        for name, value in found.lines.items()
+    ]
     return "\n".join([*lines, *(f"WRONG {line}" for line in found.wrong)])

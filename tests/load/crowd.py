@@ -95,7 +95,11 @@ class Crowd:
                 _group("行业", TRADES, [f"行业{n}" for n in range(len(TRADES))]),
             ],
             "customers": [
-                {"external_userid": one, "name": f"老客户{one[-6:]}", "relations": [{"userid": self._rep[one]}]}
+                {
+                    "external_userid": one,
+                    "name": f"老客户{one[-6:]}",
+                    "relations": [{"userid": self._rep[one]}],
+                }
                 for pool in self._pool.values()
                 for one in pool
             ],
@@ -187,5 +191,7 @@ def _app():
         if number % 7 == 0:
             yield Act("app", "/app_message", {"staff": rep, "content": f"你好 {number}"})
         else:
-            event = {"event": "click", "event_key": f"menu{number}"} if number % 3 else {"event": "enter_agent"}
+            event = (
+                {"event": "click", "event_key": f"menu{number}"} if number % 3 else {"event": "enter_agent"}
+            )
             yield Act("app", "/app_event", {"staff": rep, **event})

@@ -38,7 +38,7 @@ async def _fire(sandbox: str, acts: Sequence[Act], rate: float | None) -> Fired:
         async def do(act: Act) -> None:
             body = {**act.body, "mode": "async"}
             async with session.post(f"{sandbox}/sandbox{act.path}", json=body) as answer:
-                if answer.status != 200:  # noqa: PLR2004
+                if answer.status != 200:
                     raise AssertionError(f"{act}: {answer.status} {await answer.text()}")
 
         async with asyncio.TaskGroup() as group:

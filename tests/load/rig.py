@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import create_engine, make_url
 
@@ -16,6 +17,7 @@ from tests.cluster_rig import ClusterRig
 from tests.load.crowd import CHANNELS, Crowd, staff_of_channel
 
 CHANNEL_TAG = "来源/展会"
+FEW = ("web", "welcome-1", "rest-1", "scheduler-1")
 AS_PLATFORM = {"callback-attempts": 3, "callback-spacing-s": 1.0}  # WeCom's three tries
 
 
@@ -72,7 +74,7 @@ class Channels:
 class LoadRig(Channels, ClusterRig):
     """``with LoadRig(home, database=url, crowd=crowd) as rig``: the crowd is known to both sides."""
 
-    box_options = AS_PLATFORM
+    box_options: ClassVar[Mapping[str, Any]] = AS_PLATFORM
 
     def __init__(self, home: Path, *, database: str, crowd: Crowd) -> None:
         durable(database)
@@ -91,6 +93,22 @@ class LoadRig(Channels, ClusterRig):
         finally:
             books.close()
 
+    def start_few(self) -> None:
+        """One process of each kind, for a short run."""
+        for role in FEW:
+            self.start_role(role)
+        for role in FEW:
+            self.until_working(role)
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """Processor time by kind of process so far; how much a callback costs does not depend on who else is busy."""
+        assert self._box is not None
+        spent: dict[str, float] = {"sandbox": _cpu_seconds(self._box.pid)}
+        for role, child in self.processes.items():
+            kind = role.split("-")[0]
+            spent[kind] = spent.get(kind, 0.0) + _cpu_seconds(child.pid)
+        return spent
+
     def settle(self, seconds: float) -> float:
         """Wait until every callback has ended and no work is left; how long that took."""
         began = time.monotonic()
@@ -101,6 +119,11 @@ class LoadRig(Channels, ClusterRig):
                     raise AssertionError(f"still busy after {seconds} s\n{self.tail()}")
                 time.sleep(0.5)
         return time.monotonic() - began
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def durable(url: str) -> None:

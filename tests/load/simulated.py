@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
@@ -61,7 +62,7 @@ class Time:
 class Simulated(Channels, Rig):
     """``with Simulated(home, database=url, crowds=[…]) as rig``: ``rig.go_to(moment)``, ``rig.work()``."""
 
-    box_options = {"callback-own-clock": True}
+    box_options: ClassVar[Mapping[str, Any]] = {"callback-own-clock": True}
 
     def __init__(self, home: Path, *, database: str, crowds: list[Crowd]) -> None:
         super().__init__(home, database=database)
@@ -141,7 +142,9 @@ class Simulated(Channels, Rig):
         with self.database.read() as session:
             for model, states in WAITING:
                 later = model.available_at > now
-                found.append(session.scalar(select(func.min(model.available_at)).where(model.state.in_(states), later)))
+                found.append(
+                    session.scalar(select(func.min(model.available_at)).where(model.state.in_(states), later))
+                )
         return min((at for at in found if at is not None), default=None)
 
     def work(self) -> None:

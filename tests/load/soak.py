@@ -1,4 +1,4 @@
-"""A day in simulated time: the platform's callbacks and faults, our jobs at their hours, and what is left at the end."""
+"""A day in simulated time: the platform's callbacks and faults, our jobs at their hours, what is left at the end."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ class Watch:
 class Soak:
     """``Soak(home, place, …).run()``."""
 
-    def __init__(self, home: Path, place: Place, *, begins: str, hours: float, count: int, seed: int, tell: Tell) -> None:
+    def __init__(
+        self, home: Path, place: Place, *, begins: str, hours: float, count: int, seed: int, tell: Tell
+    ) -> None:
         self._tell = tell
         self._begins, self._hours, self._seed = begins, hours, seed
         self.crowd = Crowd(count, seed=seed)
@@ -134,7 +136,12 @@ class Soak:
         if start < sync - LOST_BEFORE_SYNC:
             unheard: list[Act] = self.unheard.acts(self.codes)
             moments += [
-                Moment(sync - LOST_BEFORE_SYNC + timedelta(minutes=n), act.path, {**act.body, "lost": True}, "lost")
+                Moment(
+                    sync - LOST_BEFORE_SYNC + timedelta(minutes=n),
+                    act.path,
+                    {**act.body, "lost": True},
+                    "lost",
+                )
                 for n, act in enumerate(unheard)
             ]
         return sorted(moments, key=lambda moment: moment.at)
@@ -161,7 +168,9 @@ class Soak:
         self.watch.look(str(hour))
         self._check_shift(now)
         if hour % 4 == 0:
-            self._tell(f"hour {hour}: {self.watch.resident[str(hour)]} MB, {self.watch.threads[str(hour)]} threads")
+            self._tell(
+                f"hour {hour}: {self.watch.resident[str(hour)]} MB, {self.watch.threads[str(hour)]} threads"
+            )
 
     def _check_shift(self, now: datetime) -> None:
         """Whoever scans now meets who is on duty."""
@@ -187,29 +196,43 @@ class Soak:
 
     def _judge(self, found: Found, start: datetime) -> None:
         found.differ("shifts that the contact way did not follow", self.wrong_shifts)
-        found.differ("welcomes expired though the platform was well", [at for at in found.expired if not self._ill(at)])
+        found.differ(
+            "welcomes expired though the platform was well", [at for at in found.expired if not self._ill(at)]
+        )
         failed = [
             f"{job.name}: {count:.0f}"
             for job in JOBS
-            if (count := REGISTRY.get_sample_value("lianke_job_runs_total", {"job": job.name, "outcome": "failed"}))
+            if (
+                count := REGISTRY.get_sample_value(
+                    "lianke_job_runs_total", {"job": job.name, "outcome": "failed"}
+                )
+            )
         ]
         found.differ("jobs that failed", failed)
         pruned = start.replace(hour=3, minute=40)
         with self.rig.database.read() as session:
             old = session.execute(
-                select(InboxEvent.id, InboxEvent.payload).where(InboxEvent.received_at < pruned - KEEP_PAYLOADS)
+                select(InboxEvent.id, InboxEvent.payload).where(
+                    InboxEvent.received_at < pruned - KEEP_PAYLOADS
+                )
             ).all()
             media = session.scalars(select(MediaFile.uploaded_at)).all()
-            without = session.scalars(select(OutboxCall.reason).where(OutboxCall.reason.like("%个附件%"))).all()
+            without = session.scalars(
+                select(OutboxCall.reason).where(OutboxCall.reason.like("%个附件%"))
+            ).all()
         if start < pruned < start + timedelta(hours=self._hours):
             found.lines["events older than 30 days"] = len(old)
             found.differ("old payloads that are left", [row.id for row in old if row.payload is not None])
-        found.differ("media not renewed", [at for at in media if at is None or at < start - timedelta(hours=1)])
+        found.differ(
+            "media not renewed", [at for at in media if at is None or at < start - timedelta(hours=1)]
+        )
         found.differ("welcomes without their picture", list(without))
 
     def _ill(self, at: datetime) -> bool:
         """Whether a welcome that was owed then may have met a fault."""
-        return any(fault.at - timedelta(seconds=20) <= at <= fault.at + 10 * day.PAUSED for fault in self.faults)
+        return any(
+            fault.at - timedelta(seconds=20) <= at <= fault.at + 10 * day.PAUSED for fault in self.faults
+        )
 
     def leaks(self) -> list[str]:
         """Memory, threads or files that grew after the busiest hours began."""
@@ -218,7 +241,9 @@ class Soak:
             return []
         found = []
         if watch.resident["end"] > GROWN * watch.resident[noon]:
-            found.append(f"memory grew from {watch.resident[noon]} MB at hour 12 to {watch.resident['end']} MB")
+            found.append(
+                f"memory grew from {watch.resident[noon]} MB at hour 12 to {watch.resident['end']} MB"
+            )
         for name, seen in (("threads", watch.threads), ("open files", watch.files)):
             if seen["end"] > seen[noon] + 5:
                 found.append(f"{name} grew from {seen[noon]} to {seen['end']}")
@@ -236,7 +261,9 @@ class Soak:
                 for table in Base.metadata.sorted_tables
             }
         memory = self.watch.resident
-        faults = Counter(row["note"] for row in rig.books.all("SELECT note FROM call WHERE note LIKE 'fault%'"))
+        faults = Counter(
+            row["note"] for row in rig.books.all("SELECT note FROM call WHERE note LIKE 'fault%'")
+        )
         return {
             "memory in MB by hour": " ".join(f"{hour}={size}" for hour, size in memory.items()),
             "threads by hour": " ".join(str(count) for count in self.watch.threads.values()),
@@ -255,13 +282,16 @@ def size_of(rig: Simulated) -> int:
     query = {
         "sqlite": "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
         "postgresql": "SELECT pg_database_size(current_database())",
-        "mysql": "SELECT sum(data_length + index_length) FROM information_schema.tables WHERE table_schema = database()",
+        "mysql": "SELECT sum(data_length + index_length) FROM information_schema.tables"
+        " WHERE table_schema = database()",
     }[rig.database.dialect]
     with rig.database.engine.connect() as connection:
         return int(connection.exec_driver_sql(query).scalar())
 
 
-def soak(home: Path, place: Place, *, hours: float = 24, begins: str = "00:00", count: int, seed: int, tell: Tell) -> Loaded:
+def soak(
+    home: Path, place: Place, *, hours: float = 24, begins: str = "00:00", count: int, seed: int, tell: Tell
+) -> Loaded:
     """One day, or a part of it."""
     made = Soak(home, place, begins=begins, hours=hours, count=count, seed=seed, tell=tell)
     loaded = made.run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -197,3 +198,17 @@ def test_reset_leaves_the_default_world_and_nothing_else(box: SandboxServer) -> 
     for name in ("customers", "ways", "ledger", "calls", "callbacks", "faults"):
         assert box.get(f"/sandbox/{name}")["items"] == []
     assert box.get("/sandbox/clock")["offset_s"] == 0
+
+
+@pytest.mark.parametrize(("own", "ahead"), [(False, 0), (True, 86_400)])
+def test_callbacks_are_signed_with_real_time_unless_the_product_shares_the_clock(
+    own: bool, ahead: int, receiver: CallbackReceiver
+) -> None:
+    with SandboxServer(callback_url=receiver.url, callback_own_clock=own) as box:
+        box.post("/sandbox/load", WORLD)
+        box.post("/sandbox/clock", {"advance_s": 86_400})
+
+        box.post("/sandbox/scan", {"customer": "甲", "code": "expo"})
+
+    (received,) = receiver.received
+    assert int(received.query["timestamp"]) == pytest.approx(time.time() + ahead, abs=60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,6 @@ from sqlalchemy import select
 
 from bot.wechat.errors import NotSent, OutcomeUnknown, error_for
 from bot.workers.special_calls import PROFILE_SECONDS
-from scrm import clock
 from scrm.channels.models import MediaFile
 from scrm.db import Database
 from scrm.ids import new_id
@@ -372,7 +372,7 @@ def make_media(stand: Stand, *, media_id: str | None = "OLD") -> str:
                 size=9,
                 content=b"\x89PNG\r\n\x1a\nx",
                 media_id=media_id,
-                uploaded_at=clock.now() if media_id else None,
+                uploaded_at=NOW if media_id else None,
                 created_at=NOW,
             )
         )
@@ -455,4 +455,21 @@ def test_a_picture_that_is_not_ready_is_left_out_and_said(media_id: str | None, 
     # then
     call = stand.call(call_id)
     assert (call.state, call.reason) == (CallState.SENT, "1 个附件的素材尚未就绪，未随欢迎语发送")
+    assert "attachments" not in stand.platform.seen[0].body
+
+
+def test_whether_a_picture_is_still_good_is_asked_of_the_product_s_clock(stand: Stand):
+    # given a media id that is dead by our clock, whatever the machine's says
+    file_id = make_media(stand)
+    stand.clock.advance(timedelta(days=4000).total_seconds())
+    with stand.database.write() as session:
+        session.get_one(MediaFile, file_id).uploaded_at = stand.clock.now - timedelta(days=4)
+    greeting = command(text="您好", attachments=picture(file_id))
+    call_id = owe(stand, greeting, deadline=stand.clock() + seconds(18))
+
+    # when
+    stand.send()
+
+    # then
+    assert stand.call(call_id).reason == "1 个附件的素材尚未就绪，未随欢迎语发送"
     assert "attachments" not in stand.platform.seen[0].body
