@@ -50,7 +50,7 @@ class Crowd:
     count: int
     mix: Mapping[str, int] = field(default_factory=lambda: MIX)
     seed: int = 1
-    edited_each: int = 3  # how often one customer is edited
+    edited_each: int = 8  # how often one customer is edited
     first: int = 0  # the number of its first customer: no two crowds share one
 
     def __post_init__(self) -> None:

@@ -135,20 +135,27 @@ class Simulated(Channels, Rig):
                 trigger = job.trigger(self.zone.key)
                 self._due[job.name] = trigger.get_next_fire_time(None, now + timedelta(microseconds=1))
 
-    def next_due(self) -> datetime | None:
-        """When the next row falls due that waits for its time."""
+    def work(self) -> datetime | None:
+        """Handle and send until nothing is due; when the next row falls due that waits for its time."""
         now = self.time.now()
-        found = []
-        with self.database.read() as session:
-            for model, states in WAITING:
-                later = model.available_at > now
-                found.append(
-                    session.scalar(select(func.min(model.available_at)).where(model.state.in_(states), later))
-                )
-        return min((at for at in found if at is not None), default=None)
+        waiting = self._waiting()
+        if any(at <= now for at in waiting):
+            self._work()
+            waiting = self._waiting()
+        return min((at for at in waiting if at > now), default=None)
 
-    def work(self) -> None:
-        """Handle and send until nothing is due."""
+    def _waiting(self) -> list[datetime]:
+        """When rows are due: the first of all, and the first that is due later, of each table."""
+        now = self.time.now()
+        with self.database.read() as session:
+            asked = [
+                select(func.min(model.available_at)).where(model.state.in_(states), *later)
+                for model, states in WAITING
+                for later in ((), (model.available_at > now,))
+            ]
+            return [at for at in map(session.scalar, asked) if at is not None]
+
+    def _work(self) -> None:
         workers = self._workers
         steps = (
             workers.inbox.step,
@@ -163,6 +170,6 @@ class Simulated(Channels, Rig):
         with ThreadPoolExecutor(1) as pool:
             made = pool.submit(super().make, body)
             while not made.done():
-                self.work()
+                self._work()
                 time.sleep(0.01)
             return made.result()

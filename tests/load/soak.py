@@ -28,7 +28,7 @@ from tests.load.day import Moment
 from tests.load.runs import Loaded, Tell
 from tests.load.simulated import Simulated
 
-STEP = timedelta(seconds=30)  # no rest is longer: the jobs of seconds tick so often
+STEP = timedelta(seconds=60)  # no rest is longer: the jobs of seconds tick so often
 LONG_AGO = timedelta(days=31)  # events of then have lost their payload in the morning
 LOST_BEFORE_SYNC = timedelta(minutes=20)
 NIGHTLY = (3, 10)  # of the sync, local time
@@ -149,16 +149,16 @@ class Soak:
     def _walk(self, moments: list[Moment], start: datetime, end: datetime) -> None:
         """To whatever comes first: a moment, a row that falls due, a tick."""
         rig, hour, number = self.rig, 0, 0
+        due = rig.work()
         while rig.time.now() < end:
             coming = moments[number].at if number < len(moments) else end
-            due = rig.next_due() or end
-            rig.go_to(min(coming, due, rig.time.now() + STEP))
+            rig.go_to(min(coming, due or end, rig.time.now() + STEP))
             now = rig.time.now()
             while number < len(moments) and moments[number].at <= now:
                 self._act(moments[number].path, moments[number].body)
                 number += 1
             rig.tick()
-            rig.work()
+            due = rig.work()
             if now >= start + timedelta(hours=hour):
                 self._hour(hour, now)
                 hour += 1
@@ -188,10 +188,9 @@ class Soak:
     def _end(self) -> None:
         """What waits for its time has it."""
         rig = self.rig
-        while (due := rig.next_due()) is not None:
+        while (due := rig.work()) is not None:
             rig.go_to(due)
             rig.tick()
-            rig.work()
         self.watch.look("end")
 
     def _judge(self, found: Found, start: datetime) -> None:
