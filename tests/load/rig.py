@@ -1,24 +1,48 @@
-"""A cluster of real processes before a crowd, and the sandbox's own books, read where they are kept."""
+"""A cluster of real processes before a crowd, and the sandbox's own books, read where they are kept.
+
+No proxy stands between its parts, unlike in ``tests.cluster_rig``: what is measured here is the product.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
+import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+from redis import Redis
 from sqlalchemy import create_engine, make_url
 
-from tests.cluster_rig import ClusterRig
 from tests.load.crowd import CHANNELS, Crowd, staff_of_channel
+from tests.rig import Rig
 
 CHANNEL_TAG = "来源/展会"
 PATIENCE = 10
-FEW = ("web", "welcome-1", "rest-1", "scheduler-1")
+REST = ("worker", "--queue", "inbound", "--queue", "outgoing", "--queue", "background")
+ROLES: Mapping[str, Sequence[str]] = {
+    "web": ("web",),
+    "welcome-1": ("worker", "--queue", "welcome"),
+    "rest-1": REST,
+    "scheduler-1": ("scheduler",),
+    "welcome-2": ("worker", "--queue", "welcome"),
+    "rest-2": REST,
+    "scheduler-2": ("scheduler",),
+}
+FEW = list(ROLES)[:4]
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+REDIS_URL = os.environ.get("LIANKE_TEST_REDIS", f"redis://127.0.0.1:6379/{9 + int(WORKER) % 6}")
+MORE = """
+[redis]
+url = "{redis}"
+[runtime]
+mode = "cluster"
+"""
 AS_PLATFORM = {"callback-attempts": 3, "callback-spacing-s": 1.0}  # WeCom's three tries
 
 
@@ -72,15 +96,18 @@ class Channels:
         return made
 
 
-class LoadRig(Channels, ClusterRig):
+class LoadRig(Channels, Rig):
     """``with LoadRig(home, database=url, crowd=crowd) as rig``: the crowd is known to both sides."""
 
     box_options: ClassVar[Mapping[str, Any]] = AS_PLATFORM
 
     def __init__(self, home: Path, *, database: str, crowd: Crowd) -> None:
         durable(database)
-        super().__init__(home, database=database)
+        super().__init__(home, database=database, more=MORE.format(redis=REDIS_URL))
         self.crowd = crowd
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        with Redis.from_url(REDIS_URL) as redis:
+            redis.flushdb()
 
     def _prepare(self) -> None:
         self.post("/load", self.crowd.world())
@@ -98,12 +125,31 @@ class LoadRig(Channels, ClusterRig):
         """As the rig does, with patience: what is measured must not fail because of who else is busy."""
         super().until(what, probe, PATIENCE * seconds)
 
-    def start_few(self) -> None:
-        """One process of each kind, for a short run."""
-        for role in FEW:
-            self.start_role(role)
-        for role in FEW:
-            self.until_working(role)
+    def start_roles(self, roles: Sequence[str] = tuple(ROLES)) -> None:
+        """Start these and wait until the web answers and the workers listen."""
+        for role in roles:
+            self.processes[role] = self._spawn(
+                role, "-m", "bot", "--config", str(self.config_path), *ROLES[role]
+            )
+        self.until("the web answers", self.is_up, 60)
+        for role in roles:
+            if ROLES[role][0] == "worker":
+                self.until(f"{role} is ready", lambda role=role: "ready." in self._log(role), 60)
+
+    def _log(self, role: str) -> str:
+        return (self.home / f"{role}.log").read_text(errors="replace")
+
+    def tail(self) -> str:
+        """The last words of each process."""
+        return "\n".join(
+            f"== {role}\n" + "\n".join(self._log(role).splitlines()[-8:]) for role in self.processes
+        )
+
+    def __exit__(self, *error: object) -> None:
+        for child in self.processes.values():
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait(30)
+        super().__exit__(*error)
 
     def cpu_seconds(self) -> dict[str, float]:
         """Processor time by kind of process so far; how much a callback costs does not depend on who else is busy."""

@@ -14,7 +14,7 @@ from tests.databases import Place
 from tests.load.compare import Found, compare
 from tests.load.crowd import SCANS, Crowd
 from tests.load.fire import Fired, fire
-from tests.load.rig import Books, LoadRig
+from tests.load.rig import FEW, ROLES, Books, LoadRig
 
 SETTLE_S = 3600.0
 ACK_S = 5.0  # WeCom waits no longer
@@ -43,7 +43,7 @@ def _run(
     home: Path, server: Place, crowd: Crowd, rate: float | None, tell: Tell, *, few: bool = False
 ) -> Loaded:
     with LoadRig(home, database=server.empty(home), crowd=crowd) as rig:
-        (rig.start_few if few else rig.start_all)()
+        rig.start_roles(FEW if few else tuple(ROLES))
         codes = rig.make_channels()
         fire(rig.sandbox, crowd.before(), 50.0)
         rig.settle(SETTLE_S)
