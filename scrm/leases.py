@@ -44,13 +44,15 @@ Row = TypeVar("Row", bound=Any)
 class Claim:
     """What to claim: ``ready`` states become ``leased``; ``busy`` states hold up later rows of their lane.
 
-    ``where`` narrows it. Make one per purpose and keep it: its statements are built once.
+    ``where`` narrows it. ``newest_first`` is for what soon is worth nothing: of more than can be done in time, the
+    oldest first would all come too late. Make one per purpose and keep it: its statements are built once.
     """
 
     ready: Collection[str]
     busy: Collection[str]
     leased: str
     where: Sequence[Any] = ()
+    newest_first: bool = False
 
 
 def claim(
@@ -93,11 +95,14 @@ def _due(model: Any, rule: Claim) -> Lockable:
         earlier.state.in_(rule.busy),
         earlier.available_at.is_not(None),
     )
+    order = (model.available_at, model.id)
+    if rule.newest_first:
+        order = tuple(column.desc() for column in order)
     return Lockable.of(
         select(model)
         .where(model.state.in_(rule.ready), model.available_at <= bindparam("due_at"), *rule.where)
         .where(or_(model.lane.is_(None), ~held_up))
-        .order_by(model.priority, model.available_at, model.id)
+        .order_by(model.priority, *order)
         .limit(bindparam("at_most", type_=Integer))
         .execution_options(populate_existing=True)
     )

@@ -27,7 +27,7 @@ FRESH = timedelta(seconds=300)  # a callback whose timestamp is further away is 
 ARRIVED = "inbox.arrived"  # in ``session.info``: there is an event more to handle once this is committed
 OPEN = (EventState.PENDING, EventState.LEASED)
 CLAIM = Claim(OPEN, OPEN, EventState.LEASED)
-CLAIM_URGENT = Claim(OPEN, OPEN, EventState.LEASED, where=(InboxEvent.priority == 0,))
+CLAIM_URGENT = Claim(OPEN, OPEN, EventState.LEASED, where=(InboxEvent.priority == 0,), newest_first=True)
 
 
 @dataclass(frozen=True, slots=True)

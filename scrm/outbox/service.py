@@ -34,7 +34,7 @@ OWED, OWED_WELCOME = (
 READY = (CallState.PENDING, CallState.UNKNOWN)
 BUSY = (CallState.PENDING, CallState.SENDING, CallState.UNKNOWN)
 CLAIM = Claim(READY, BUSY, CallState.SENDING)
-CLAIM_WELCOMES = Claim(READY, BUSY, CallState.SENDING, where=(OutboxCall.priority == 0,))
+CLAIM_WELCOMES = Claim(READY, BUSY, CallState.SENDING, where=(OutboxCall.priority == 0,), newest_first=True)
 CLAIM_OTHERS = Claim(READY, BUSY, CallState.SENDING, where=(OutboxCall.priority > 0,))
 
 _CALLS, _ATTEMPTS = cast("Table", OutboxCall.__table__), cast("Table", OutboxAttempt.__table__)

@@ -16,8 +16,9 @@ from bot.workers.special_calls import PROFILE_SECONDS
 from scrm.channels.models import MediaFile
 from scrm.db import Database
 from scrm.ids import new_id
+from scrm.outbox import service as outbox
 from scrm.outbox.commands import SendWelcome
-from scrm.outbox.models import CallState
+from scrm.outbox.models import CallState, OutboxCall
 from scrm.outbox.service import WELCOME_LEASE
 from tests.bot.workers.platform import PROFILE, WELCOME, CutAfter
 from tests.bot.workers.stand import Stand, seconds
@@ -45,6 +46,12 @@ def owe(stand: Stand, made: SendWelcome | None = None, **changes: Any) -> int:
     with stand.database.write() as session:
         contact_id = make_contact(session)
     return stand.owe(made or command(), **{"deadline": DEADLINE, "contact_id": contact_id, **changes})
+
+
+def claim_welcome(stand: Stand) -> list[OutboxCall]:
+    """The one that a sender takes up next."""
+    with stand.database.write() as session:
+        return outbox.claim_calls(session, owner="w1", now=stand.clock(), limit=1, welcome=True)
 
 
 def texts(stand: Stand) -> list[str]:
@@ -355,6 +362,29 @@ def test_a_welcome_in_doubt_past_its_end_is_settled_by_its_dead_code(
     # then
     assert stand.call(call_id).state is state
     assert stand.platform.effects == ({"welcome:CODE": 1} if arrived else {})
+
+
+# more than can be greeted
+
+
+def test_of_more_welcomes_than_can_be_sent_in_time_the_freshest_are_sent(stand: Stand):
+    # given a sender that needs 6 s a welcome, and a scan every 3 s for a minute: half of them can be greeted
+    sent, owed = 0, []
+    worker = stand.outbox_worker(welcome=True)
+
+    for number in range(20):
+        at = stand.clock()
+        greeting = command(f"CODE{number}", text="您好", external_userid=f"wm{number}")
+        owed.append(owe(stand, greeting, deadline=at + seconds(18)))
+        stand.clock.advance(3)
+        if number % 2:
+            continue
+        (row,) = claim_welcome(stand)
+        worker.perform(row)
+        sent += stand.call(row.id).state is CallState.SENT
+    worker.close()
+
+    assert sent == 10
 
 
 # attachments
