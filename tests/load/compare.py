@@ -102,6 +102,8 @@ def _callbacks_are_kept(found: Found, books: Books, events: dict[str, InboxEvent
     )
     found.lines["callbacks with the very text of another"] = sum(keys.values()) - len(keys)
     found.differ("answered 200 and not in the inbox", [key for key in keys if key not in events])
+    given_up = [hashlib.sha256(row["xml"].encode()).hexdigest() for row in rows if row["state"] == "failed"]
+    found.differ("never accepted and lost", [key for key in given_up if key not in events])
     # one that was not accepted in three tries may still have been kept: the answer was late
     every = {hashlib.sha256(row["xml"].encode()).hexdigest() for row in rows}
     found.differ("in the inbox and never sent", [key for key in events if key not in every])
