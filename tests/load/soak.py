@@ -231,9 +231,10 @@ class Soak:
         found.differ("welcomes without their picture", list(without))
 
     def _ill(self, at: datetime) -> bool:
-        """Whether a welcome that was owed then may have met a fault."""
+        """Whether a welcome that was owed then may have met a fault, which strikes at the first call after it is armed."""
+        struck = self.rig.books.all("SELECT at FROM call WHERE note LIKE 'fault%'")
         return any(
-            fault.at - timedelta(seconds=20) <= at <= fault.at + 10 * day.PAUSED for fault in self.faults
+            row["at"] - 20 <= at.timestamp() <= row["at"] + day.PAUSED.total_seconds() for row in struck
         )
 
     def leaks(self) -> list[str]:
