@@ -231,7 +231,7 @@ class Soak:
         found.differ("welcomes without their picture", list(without))
 
     def _ill(self, at: datetime) -> bool:
-        """Whether a welcome that was owed then may have met a fault, which strikes at the first call after it is armed."""
+        """Whether a welcome that was owed then may have met a fault; it strikes at the first call after it is armed."""
         struck = self.rig.books.all("SELECT at FROM call WHERE note LIKE 'fault%'")
         return any(
             row["at"] - 20 <= at.timestamp() <= row["at"] + day.PAUSED.total_seconds() for row in struck
