@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, func, literal, or_, select, union
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from scrm import seal
 from scrm.accounts.models import Staff
@@ -17,6 +18,8 @@ from scrm.contacts.models import Contact, ContactIdentity, Relation, Stage
 from scrm.dialects import begins_with
 from scrm.tags.models import ContactTag
 from scrm.tags.queries import ContactTagRow, tags_of_contacts
+
+FEW = 5_000  # of these it is quicker to fetch all and sort; of more, some come soon on the way from the newest down
 
 
 class Presence(StrEnum):
@@ -63,10 +66,14 @@ def list_contacts(
     """Newest first, at most ``limit``; ``before`` is (created_at, id) of the last one of the page before."""
     query = (
         select(Contact)
-        .where(*_conditions(session, which))
+        .where(*_conditions(which))
         .order_by(Contact.created_at.desc(), Contact.id.desc())
         .limit(limit)
     )
+    if which.tag_ids is not None:
+        query = query.where(_found(session, [_tagged(which.tag_ids)]))
+    if which.q:
+        query = query.where(_found(session, _matching(session, which.q)))
     if before is not None:
         at, contact_id = before
         # `<= at` alone can be sought in the index; without it each page would walk there from the newest row.
@@ -74,7 +81,7 @@ def list_contacts(
     return list(session.scalars(query))
 
 
-def _conditions(session: Session, which: ContactFilter) -> list[ColumnElement[bool]]:
+def _conditions(which: ContactFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if which.owner_id is not None:
         found.append(Contact.owner_id == which.owner_id)
@@ -89,23 +96,49 @@ def _conditions(session: Session, which: ContactFilter) -> list[ColumnElement[bo
         found.append(Contact.created_at >= which.created_from)
     if which.created_to is not None:
         found.append(Contact.created_at < which.created_to)
-    if which.tag_ids is not None:
-        tagged = select(ContactTag.contact_id).where(ContactTag.tag_id.in_(which.tag_ids))
-        found.append(Contact.id.in_(tagged))
     if which.ids is not None:
         found.append(Contact.id.in_(which.ids))
-    if which.q:
-        found.append(_matches(session, which.q))
     return found
 
 
-def _matches(session: Session, q: str) -> ColumnElement[bool]:
-    remarked = select(Relation.contact_id).where(begins_with(session, Relation.remark, q))
-    ways = [begins_with(session, Contact.name, q), Contact.id.in_(remarked)]
+@dataclass(frozen=True)
+class _Way:
+    """A way to find contacts: the ids of all, read from an index, and whether it leads to one contact at hand."""
+
+    ids: Select[Any]
+    leads: ColumnElement[bool]
+
+
+def _tagged(tag_ids: Sequence[str]) -> _Way:
+    return _linked(ContactTag.contact_id, ContactTag.tag_id.in_(tag_ids))
+
+
+def _matching(session: Session, q: str) -> list[_Way]:
+    own = [begins_with(session, Contact.name, q)]
     phone = phone_digits(q)
     if phone:
-        ways.append(Contact.phone_index == seal.ring().blind_index(phone))
-    return or_(*ways)
+        own.append(Contact.phone_index == seal.ring().blind_index(phone))
+    remarked = _linked(Relation.contact_id, begins_with(session, Relation.remark, q))
+    return [*(_Way(select(Contact.id).where(each), each) for each in own), remarked]
+
+
+def _linked(contact_id: InstrumentedAttribute[str], condition: ColumnElement[bool]) -> _Way:
+    """By rows of another table; a contact may have several."""
+    # Not EXISTS, which PostgreSQL would turn into a hash of all these rows.
+    one = select(literal(1)).where(contact_id == Contact.id, condition).correlate(Contact).limit(1)
+    return _Way(select(contact_id.label("id")).where(condition).distinct(), one.scalar_subquery().is_not(None))
+
+
+def _found(session: Session, ways: Sequence[_Way]) -> ColumnElement[bool]:
+    """What any of the ways leads to. Few are fetched by their ids; many are met on the way from the newest down.
+
+    Only SQLite and MySQL need to be told; PostgreSQL would know for one way, but not for several.
+    """
+    counts = [select(func.count()).select_from(way.ids.limit(FEW + 1).subquery()) for way in ways]
+    if sum(session.execute(select(*(count.scalar_subquery() for count in counts))).one()) > FEW:
+        return or_(*(way.leads for way in ways))
+    # A table of its own: MySQL would run a union within IN once for each contact.
+    return Contact.id.in_(select(union(*(way.ids for way in ways)).subquery().c.id))
 
 
 def phone_digits(text: str) -> str | None:
