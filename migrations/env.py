@@ -20,13 +20,23 @@ def render_item(kind: str, obj: Any, autogen_context: Any) -> str | bool:
     return False
 
 
+# A migration that waits for a table makes everybody behind it wait too: it gives up, and is run again later.
+TIMEOUTS = {
+    "postgresql": ("SET lock_timeout = '5s'", "SET statement_timeout = '60s'"),
+    "mysql": ("SET SESSION lock_wait_timeout = 5", "SET SESSION innodb_lock_wait_timeout = 5"),
+}
+
 connection = context.config.attributes["connection"]
+for statement in TIMEOUTS.get(connection.dialect.name, ()):
+    connection.exec_driver_sql(statement)
+connection.commit()
 context.configure(
     connection=connection,
     target_metadata=Base.metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     render_item=render_item,
     compare_type=True,
+    transaction_per_migration=True,  # so that one may build its indexes outside
 )
 with context.begin_transaction():
     context.run_migrations()

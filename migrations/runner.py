@@ -32,13 +32,13 @@ def current(database: Database) -> str | None:
 def upgrade(database: Database, revision: str = "head") -> None:
     """Bring the database to ``revision``; does nothing when it is there. One process at a time on SQLite."""
     config = alembic_config()
-    with database.write_connection() as connection:
+    with database.migrating() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 
 
 def downgrade(database: Database, revision: str) -> None:
     config = alembic_config()
-    with database.write_connection() as connection:
+    with database.migrating() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, revision)

@@ -112,6 +112,15 @@ class Database:
         with self._lock(), self._write_engine.begin() as connection:
             yield connection
 
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """A connection of its own for migrations, which begin and commit themselves; its settings end with it."""
+        with self._lock(), self._write_engine.connect() as connection:
+            try:
+                yield connection
+            finally:
+                connection.invalidate()
+
     def dispose(self) -> None:
         self.engine.dispose()
 

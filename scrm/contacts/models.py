@@ -13,6 +13,9 @@ from scrm.dialects import UtcDateTime
 from scrm.ids import ID_LENGTH
 from scrm.seal import Sealed
 
+# For beginnings of names: PostgreSQL orders an index by the database's collation unless told to go by bytes.
+BY_BYTES = "varchar_pattern_ops"
+
 
 class Stage(StrEnum):
     """Where a contact stands in the lifecycle; who may move it is decided in a later issue."""
@@ -44,7 +47,7 @@ class Contact(Base):
         Index("ix_contact_owner", "owner_id", "created_at", "id"),
         Index("ix_contact_channel", "first_channel_id", "created_at", "id"),
         Index("ix_contact_stage", "stage", "created_at", "id"),
-        Index("ix_contact_name", "name"),
+        Index("ix_contact_name", "name", postgresql_ops={"name": BY_BYTES}),
         Index("ix_contact_phone", "phone_index"),
     )
 
@@ -99,7 +102,7 @@ class Relation(Base):
         Index("ix_relation_staff", "staff_id", "state", "added_at"),
         Index("ix_relation_channel", "channel_id", "added_at"),
         Index("ix_relation_lost", "channel_id", "lost_at"),
-        Index("ix_relation_remark", "remark", "contact_id"),
+        Index("ix_relation_remark", "remark", "contact_id", postgresql_ops={"remark": BY_BYTES}),
     )
 
     id: Mapped[str] = id_column()

@@ -24,7 +24,7 @@ from tests.plans import Recorder, whole_reads
 
 pytestmark = pytest.mark.every_engine
 
-SIZE, WAITING = 3_000, 2_000
+SIZE, WAITING = 8_000, 2_000
 
 
 @pytest.fixture(scope="module")
