@@ -225,8 +225,9 @@ def measure(
 def _engine(worlds: list[World], rounds: int) -> dict[str, Any]:
     spent: dict[str, list[list[float]]] = {name: [[] for _ in worlds] for name in (*QUESTIONS, *CLAIMS)}
     load = os.getloadavg()[0]
-    for number in range(rounds + rounds // 10):
-        if number == rounds // 10:  # warm by now
+    warm = max(2, rounds // 10)
+    for number in range(rounds + warm):
+        if number == warm:
             spent = {name: [[] for _ in worlds] for name in spent}
         for index, world in enumerate(worlds):
             for name, question in QUESTIONS.items():

@@ -71,8 +71,7 @@ def claim(
     PostgreSQL and MySQL skip rows other workers have locked; on SQLite the caller's write transaction is the
     only one. The rows returned carry the new lease. Call inside a short write transaction of its own.
     """
-    due = _due(cast("Hashable", model), rule).where(*where)
-    rows = lock_first(session, due, model.id, {"due_at": now, "at_most": limit}, "at_most")
+    rows = _lock_due(session, model, rule, where, now, limit)
     if not rows:
         return []
     lease_to = {"lease_owner": owner, "lease_token": new_token(), "available_at": now + lease}
@@ -85,9 +84,25 @@ def claim(
     return rows
 
 
+def _lock_due(
+    session: Session, model: Any, rule: Claim, where: Sequence[Any], now: datetime, limit: int
+) -> list[Any]:
+    """The first due rows. Those locked beyond ``limit`` are free again when the transaction ends.
+
+    One state at a time: then the index has the order wanted, and reading stops at ``limit``. Of several states at once
+    every engine would read and sort all that waits, 20,000 rows for each claim after a bad hour.
+    """
+    rows: list[Any] = []
+    for state in rule.ready:
+        due = _due(cast("Hashable", model), rule, state).where(*where)
+        rows += lock_first(session, due, model.id, {"due_at": now, "at_most": limit}, "at_most")
+    rows.sort(key=lambda row: (row.priority, row.available_at, row.id))
+    return rows[:limit]
+
+
 @cache
-def _due(model: Any, rule: Claim) -> Lockable:
-    """The rows to claim."""
+def _due(model: Any, rule: Claim, state: str) -> Lockable:
+    """The rows to claim in one of the ready states."""
     earlier = aliased(model)
     held_up = exists().where(
         earlier.lane == model.lane,
@@ -100,7 +115,7 @@ def _due(model: Any, rule: Claim) -> Lockable:
         order = tuple(column.desc() for column in order)
     return Lockable.of(
         select(model)
-        .where(model.state.in_(rule.ready), model.available_at <= bindparam("due_at"), *rule.where)
+        .where(model.state == state, model.available_at <= bindparam("due_at"), *rule.where)
         .where(or_(model.lane.is_(None), ~held_up))
         .order_by(model.priority, *order)
         .limit(bindparam("at_most", type_=Integer))

@@ -126,13 +126,13 @@ def _linked(contact_id: InstrumentedAttribute[str], condition: ColumnElement[boo
     """By rows of another table; a contact may have several."""
     # Not EXISTS, which PostgreSQL would turn into a hash of all these rows.
     one = select(literal(1)).where(contact_id == Contact.id, condition).correlate(Contact).limit(1)
-    return _Way(select(contact_id.label("id")).where(condition).distinct(), one.scalar_subquery().is_not(None))
+    return _Way(select(contact_id.label("id")).where(condition), one.scalar_subquery().is_not(None))
 
 
 def _found(session: Session, ways: Sequence[_Way]) -> ColumnElement[bool]:
     """What any of the ways leads to. Few are fetched by their ids; many are met on the way from the newest down.
 
-    Only SQLite and MySQL need to be told; PostgreSQL would know for one way, but not for several.
+    Counting stops at FEW, so that it costs the same however many there are.
     """
     counts = [select(func.count()).select_from(way.ids.limit(FEW + 1).subquery()) for way in ways]
     if sum(session.execute(select(*(count.scalar_subquery() for count in counts))).one()) > FEW:
