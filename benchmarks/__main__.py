@@ -1,10 +1,11 @@
-"""``make bench``: run the benchmarks, print a table with the targets, write ``results/ingest.json``."""
+"""``make bench``: run the benchmarks, print a table with the targets, write what was measured to ``results/``."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,10 +15,16 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import events, ingest, welcome
+from benchmarks import cluster, events, ingest, scale, welcome
 
-RESULTS = Path(__file__).parent / "results" / "ingest.json"
-PARTS = ("ingest", "welcome", "events")
+RESULTS = Path(__file__).parent / "results"
+FILES = {
+    "ingest.json": ("ingest", "welcome", "events"),
+    "servers.json": ("servers",),
+    "cluster.json": ("cluster",),
+    "scale.json": ("scale",),
+}
+PARTS = tuple(part for parts in FILES.values() for part in parts)
 # key → (target in words, whether a value meets it); None: told, no target
 TARGETS: dict[str, tuple[str, Any]] = {
     "ratio_wechatpy": ("≥ 1.5", lambda value: value >= 1.5),
@@ -27,6 +34,10 @@ TARGETS: dict[str, tuple[str, Any]] = {
     "burst_expired": ("0", lambda value: value == 0),
     "events_per_second": ("—", None),
     "events_ratio_plain": ("—", None),
+    "servers_ratio_plain": ("—", None),
+    "servers_ratio_noop": ("—", None),
+    "cluster_ratio_more_workers": ("—", None),
+    "scale_worst_growth_p99": ("≤ 1.5", lambda value: value <= scale.GROWTH_TARGET),
 }
 
 
@@ -57,6 +68,31 @@ def _events(*, quick: bool) -> dict[str, Any]:
     }
 
 
+def _servers(*, quick: bool) -> dict[str, Any]:
+    """Ingest on PostgreSQL and MariaDB; the ratios told are the lower of both."""
+    figures = ingest.measure_servers(rounds=2 if quick else 5, seconds=2 if quick else 5)
+    ratios = {
+        f"servers_ratio_{name}": min(
+            one["ours"]["per_second"] / one[name]["per_second"] for one in figures.values()
+        )
+        for name in ("plain", "noop")
+        if figures
+    }
+    return {**ratios, "servers": figures}
+
+
+def _cluster(*, quick: bool) -> dict[str, Any]:
+    figures = cluster.measure(count=300 if quick else 5000)
+    return {"cluster_ratio_more_workers": figures["ratio_more_workers"], "cluster": figures}
+
+
+def _scale(console: Console, *, quick: bool) -> dict[str, Any]:
+    sizes, rounds = (scale.QUICK_SIZES, 20) if quick else (scale.SIZES, 300)
+    figures = scale.measure(sizes=sizes, rounds=rounds, tell=console.print)
+    growths = [one["growth_p99"] for engine in figures.values() for one in engine["questions"].values()]
+    return {"scale_worst_growth_p99": max(growths), "scale": figures}
+
+
 def _machine() -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -80,8 +116,42 @@ def _show(console: Console, results: dict[str, Any]) -> None:
             f"{name:9s} {figures['per_second']:8.0f}/s  p50 {figures['p50_ms']:6.1f} ms"
             f"  p99 {figures['p99_ms']:6.1f} ms  {figures['statuses']}"
         )
+    for engine, contenders in results.get("servers", {}).items():
+        told = ", ".join(f"{name} {figures['per_second']:.0f}/s" for name, figures in contenders.items())
+        console.print(f"{engine}: {told}")
+    for number, figures in results.get("cluster", {}).get("workers", {}).items():
+        cost = ", ".join(f"{part} {each:.1f} ms" for part, each in figures["cpu_ms_per_event"].items())
+        console.print(f"{number} workers: {figures['per_second']:.0f} events/s; per event {cost}")
+    for engine, figures in results.get("scale", {}).items():
+        console.print(_growth(engine, figures))
     for name, figures in results.get("welcome", {}).items():
         console.print(name, {key: round(value, 1) for key, value in figures.items()})
+
+
+def _growth(engine: str, figures: dict[str, Any]) -> Table:
+    sizes = [f"{size:,}" for size in figures["sizes"]]
+    table = Table(
+        engine, *(f"p99 ms, {size}" for size in sizes), "growth p50", "growth p99", "times a row by key"
+    )
+    for name, one in figures["questions"].items():
+        p99 = [f"{each:.1f}" for each in one["p99_ms"]]
+        table.add_row(
+            name,
+            *p99,
+            *(f"{one[key]:.2f}" for key in ("growth_p50", "growth_p99", "ratio_to_key_p50")),
+        )
+    return table
+
+
+def _write(console: Console, head: dict[str, Any], found: dict[str, dict[str, Any]]) -> None:
+    """Each file whose parts were all measured."""
+    RESULTS.mkdir(exist_ok=True)
+    for file, parts in FILES.items():
+        if found.keys() >= set(parts):
+            told = head | {key: value for part in parts for key, value in found[part].items()}
+            path = RESULTS / file
+            path.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            console.print(f"→ {path}")
 
 
 @click.command()
@@ -90,19 +160,19 @@ def _show(console: Console, results: dict[str, Any]) -> None:
 def main(*, quick: bool, only: tuple[str, ...]) -> None:
     """Run the benchmarks in one go, interleaved where they are compared."""
     console = Console()
-    wanted = only or PARTS
-    results: dict[str, Any] = {"quick": quick, "machine": _machine()}
-    if "ingest" in wanted:
-        results |= _ingest(quick=quick)
-    if "welcome" in wanted:
-        results |= _welcome(console, quick=quick)
-    if "events" in wanted:
-        results |= _events(quick=quick)
-    _show(console, results)
-    if not only and not quick:
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        console.print(f"→ {RESULTS}")
+    head: dict[str, Any] = {"quick": quick, "machine": _machine()}
+    measure: dict[str, Callable[[], dict[str, Any]]] = {
+        "ingest": lambda: _ingest(quick=quick),
+        "welcome": lambda: _welcome(console, quick=quick),
+        "events": lambda: _events(quick=quick),
+        "servers": lambda: _servers(quick=quick),
+        "cluster": lambda: _cluster(quick=quick),
+        "scale": lambda: _scale(console, quick=quick),
+    }
+    found = {part: measure[part]() for part in only or PARTS}
+    _show(console, {key: value for figures in found.values() for key, value in figures.items()})
+    if not quick:
+        _write(console, head, found)
 
 
 if __name__ == "__main__":

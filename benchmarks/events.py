@@ -33,7 +33,8 @@ BOX = SandboxSettings()
 CHUNK = 500
 
 
-def _fill(product: Product, count: int) -> None:
+def fill(product: Product, count: int) -> None:
+    """A channel, and ``count`` adds by its code that wait in the inbox."""
     now = product.clock()
     with product.database.write() as session:
         ensure_staff(session, "zhangsan", now=now)
@@ -87,7 +88,7 @@ def measure(*, count: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as home:
         product = build(product_config(f"sqlite:///{Path(home) / 'ours.db'}", 8000))
         runner.upgrade(product.database)
-        _fill(product, count)
+        fill(product, count)
         worker = InboxWorker(
             product.database, product.corp, product.wakeups, owner="bench", clock=product.clock
         )

@@ -22,9 +22,14 @@ from scrm.models import Base
 SPAN = timedelta(days=730)
 BACKLOG = 20_000  # events and calls that wait, at every size
 CHANNELS = 200
-COMMON_TAGS, RARE_TAGS = 10, 50  # a tenth of all contacts has each of the first, a hundredth each of the others
+COMMON_TAGS, RARE_TAGS = (
+    10,
+    50,
+)  # a tenth of all contacts has each of the first, a hundredth each of the others
 PAYLOADS_KEPT = 0.04  # of the history: what the retention job has not yet emptied
-SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢"
+SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢"
+)
 GIVEN = "伟芳娜秀英敏静丽强磊军洋勇艳杰娟涛明超兰霞平刚桂文辉玲华红玉建春梅鑫鹏飞宇婷雪琳晨浩欣怡子涵梓轩"
 _BASE = 10**15
 XML = "<xml>" + "".join(f"<Field{n}><![CDATA[value of field {n}]]></Field{n}>" for n in range(16)) + "</xml>"
@@ -169,8 +174,13 @@ def _contacts(sql: Dialect, everybody: str, age: str, staff: int) -> Rows:
     yield (
         "contact",
         {"id": _id("01CONTACT", "n"), "name": name, "gender": "n % 3", "wechat_type": "1"}
-        | {"phone": "CASE WHEN n % 5 = 0 THEN :phone END", "phone_index": "CASE WHEN n % 5 = 0 THEN 'ph' || n END"}
-        | {"stage": "CASE n % 20 WHEN 0 THEN 'customer' WHEN 1 THEN 'opportunity' WHEN 2 THEN 'mql' ELSE 'lead' END"}
+        | {
+            "phone": "CASE WHEN n % 5 = 0 THEN :phone END",
+            "phone_index": "CASE WHEN n % 5 = 0 THEN 'ph' || n END",
+        }
+        | {
+            "stage": "CASE n % 20 WHEN 0 THEN 'customer' WHEN 1 THEN 'opportunity' WHEN 2 THEN 'mql' ELSE 'lead' END"
+        }
         | {"owner_id": owner, "first_channel_id": channel, "first_source_at": added, "profile_at": added}
         | {"lost_at": f"CASE WHEN {gone} THEN {lost} END", "created_at": added},
         everybody,

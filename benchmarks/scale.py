@@ -22,6 +22,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from benchmarks.load import percentile
+from benchmarks.places import Place, places
 from benchmarks.population import (
     CHANNELS,
     COMMON_TAGS,
@@ -33,7 +34,6 @@ from benchmarks.population import (
     staff_id,
     tag_id,
 )
-from benchmarks.places import Place, places
 from migrations import runner
 from scrm import seal
 from scrm.contacts.models import Contact, Stage
@@ -78,7 +78,9 @@ def _page(which: Callable[[World], ContactFilter], *, deep: bool = False) -> Que
 
     def ask(world: World, session: Session) -> Any:
         before = world.deep() if deep else None
-        return load_cards(session, list_contacts(session, which(world), before=before, limit=PAGE)[: PAGE - 1])
+        return load_cards(
+            session, list_contacts(session, which(world), before=before, limit=PAGE)[: PAGE - 1]
+        )
 
     return ask
 
@@ -129,7 +131,9 @@ FILTERS: dict[str, Callable[[World], ContactFilter]] = {
     "surname": lambda world: ContactFilter(q=_name(world, 1)),
     "name": lambda world: ContactFilter(q=_name(world, 3)),
     "phone": lambda world: ContactFilter(q=f"138{world.chance.randint(0, 99_999_999):08d}"),
-    "created": lambda world: ContactFilter(**dict(zip(("created_from", "created_to"), _month(world), strict=True))),
+    "created": lambda world: ContactFilter(
+        **dict(zip(("created_from", "created_to"), _month(world), strict=True))
+    ),
 }
 QUESTIONS: dict[str, Question] = {
     "key": _by_key,
@@ -207,7 +211,12 @@ def _world(place: Place, size: int, tell: Callable[[str], None]) -> Iterator[Wor
 
 
 def measure(
-    *, sizes: tuple[int, ...], rounds: int, keep: bool = False, only: str = "", tell: Callable[[str], None] = lambda _: None
+    *,
+    sizes: tuple[int, ...],
+    rounds: int,
+    keep: bool = False,
+    only: str = "",
+    tell: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Engine → question → p50 and p99 by size, the growth of both, and the ratio to a row by its key."""
     seal.use(seal.Keyring(["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="]))
@@ -234,7 +243,7 @@ def _engine(worlds: list[World], rounds: int) -> dict[str, Any]:
                 _ask(world, question, spent[name][index])
             for name, claim in CLAIMS.items():
                 claim(world, spent[name][index])
-    figures = {name: _figures(worlds, of_sizes) for name, of_sizes in spent.items()}
+    figures = {name: _figures(of_sizes) for name, of_sizes in spent.items()}
     for one in figures.values():
         one["ratio_to_key_p50"] = one["p50_ms"][-1] / figures["key"]["p50_ms"][-1]
     return {
@@ -247,7 +256,7 @@ def _engine(worlds: list[World], rounds: int) -> dict[str, Any]:
     }
 
 
-def _figures(worlds: list[World], of_sizes: list[list[float]]) -> dict[str, Any]:
+def _figures(of_sizes: list[list[float]]) -> dict[str, Any]:
     p50 = [percentile(each, 0.50) * 1000 for each in of_sizes]
     p99 = [percentile(each, 0.99) * 1000 for each in of_sizes]
     return {"p50_ms": p50, "p99_ms": p99, "growth_p50": p50[-1] / p50[0], "growth_p99": p99[-1] / p99[0]}
@@ -256,7 +265,8 @@ def _figures(worlds: list[World], of_sizes: list[list[float]]) -> dict[str, Any]
 def _bytes(database: Database) -> int:
     sizes = {
         "postgresql": "SELECT pg_database_size(current_database())",
-        "mysql": "SELECT sum(data_length + index_length) FROM information_schema.tables WHERE table_schema = database()",
+        "mysql": "SELECT sum(data_length + index_length) FROM information_schema.tables"
+        " WHERE table_schema = database()",
         "sqlite": "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
     }
     with database.engine.connect() as connection:

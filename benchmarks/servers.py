@@ -1,4 +1,4 @@
-"""The contenders, each as a process of its own: ours and three baselines on the same server with one worker.
+"""The contenders, each as a process of its own: ours and the baselines on the same server with one worker.
 
 ``python -m benchmarks.servers NAME PORT DATABASE``
 """
@@ -85,6 +85,28 @@ def naive(database: str) -> Flask:
     return app
 
 
+def plain(database: str) -> Flask:
+    """One INSERT and commit per request with the driver itself, from a pool; nothing is verified or parsed."""
+    app = Flask("plain")
+    engine = create_engine(database, pool_size=THREADS)
+    Base.metadata.create_all(engine)
+    mark = "?" if engine.dialect.name == "sqlite" else "%s"
+    insert = f"INSERT INTO event (kind, payload) VALUES ({mark}, {mark})"
+
+    @app.post("/callback/wecom")
+    def callback() -> str:
+        connection = engine.raw_connection()  # psycopg's, PyMySQL's or sqlite3's own
+        try:
+            cursor = connection.cursor()
+            cursor.execute(insert, ("event", request.get_data(as_text=True)))
+            connection.commit()
+        finally:
+            connection.close()
+        return ""
+
+    return app
+
+
 def ours(database: str, port: int) -> Any:
     """The product's web part as ``lianke web`` runs it: durable, deduplicating; no workers."""
     from benchmarks.config import product_config  # noqa: PLC0415 - the baselines must not load the product
@@ -102,8 +124,8 @@ def load_app() -> Any:
     makers = {"noop": noop, "wechatpy": wechatpy_only}
     if name in makers:
         return makers[name]()
-    if name == "naive":
-        return naive(database)
+    if name in ("naive", "plain"):
+        return {"naive": naive, "plain": plain}[name](database)
     return ours(database, int(port))
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from benchmarks.population import BACKLOG, Population, channel_id
+from benchmarks.population import Population, channel_id
 from benchmarks.scale import QUESTIONS, World
 from bot.metrics import database as measured
 from migrations import runner
@@ -54,6 +54,49 @@ def read(world: World, ask: Callable[..., object]) -> list[str]:
         return whole_reads(recorder.plans())
 
 
-@pytest.mark.parametrize("name", [name for name in QUESTIONS])
+@pytest.mark.parametrize("name", list(QUESTIONS))
 def test_no_question_reads_a_whole_table(world: World, name: str):
     assert read(world, lambda session: QUESTIONS[name](world, session)) == []
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        lambda session, now: inbox.claim_events(session, owner="me", now=now),
+        lambda session, now: inbox.claim_events(session, owner="me", now=now, urgent=True),
+        lambda session, now: outbox.claim_calls(session, owner="me", now=now, limit=8, welcome=True),
+        lambda session, now: outbox.claim_calls(session, owner="me", now=now, limit=8, welcome=False),
+    ],
+    ids=["events", "urgent", "welcomes", "others"],
+)
+def test_a_claim_reads_neither_the_history_nor_the_backlog(world: World, now, claim):
+    with world.database.read() as session, Recorder(session) as recorder:
+        assert claim(session, now)
+        plans = recorder.plans()
+        session.rollback()
+
+    assert whole_reads(plans) == []
+    due = [read for _, plan in plans for read in plan if read.index in ("ix_inbox_due", "ix_outbox_due")]
+    assert due
+    assert not any(read.is_sorted_after for read in due)
+
+
+@pytest.mark.parametrize("which", ["one", "compare"])
+def test_no_report_reads_a_whole_table_of_customers(world: World, now, which: str):
+    period = {"start": now.date() - timedelta(days=30), "end": now.date(), "tz": ZoneInfo("Asia/Shanghai")}
+    if which == "one":
+        found = read(world, lambda session: report.channel_stats(session, channel_id(1), **period))
+    else:
+        found = read(world, lambda session: report.compare_channels(session, **period))
+
+    assert found == []
+
+
+def test_no_metric_reads_a_whole_table(world: World):
+    def measure(session):
+        for watched in measured.WATCHED:
+            session.execute(watched.counts()).all()
+            session.execute(watched.ages()).all()
+        session.scalar(measured.LAST_SYNC_ENDED)
+
+    assert read(world, measure) == []
