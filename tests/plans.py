@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from sqlalchemy import event
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
 # They grow with the customers or with what they do; a scan of any other is a scan of some hundred rows.
@@ -19,7 +20,7 @@ LARGE = (
     *("contact", "contact_identity", "relation", "contact_tag", "assignment", "scan"),
     *("timeline_entry", "followup", "inbox", "outbox", "outbox_attempt", "job"),
 )
-# The newest first, all of them: a page is read along such an index and ends when it is full, if nothing is sorted after.
+# All of them, newest first: a page is read along such an index and ends when it is full, if nothing is sorted after.
 WALKED = ("ix_contact_created", "ix_followup_at")
 
 
@@ -41,26 +42,29 @@ class Read:
 
 @dataclass
 class Recorder:
-    """The statements that a block of code sends by this session, or by any on an engine."""
+    """The statements that a block of code sends by this session, or by anybody on this engine."""
 
-    session: Session
+    on: Session | Engine
     sent: list[tuple[str, Any]] = field(default_factory=list)
 
     def _note(self, _connection, _cursor, statement, parameters, _context, _many) -> None:
         self.sent.append((statement, parameters))
 
     def __enter__(self) -> Self:
-        self.connection = self.session.connection()
-        event.listen(self.connection, "before_cursor_execute", self._note)
+        self._target = self.on.connection() if isinstance(self.on, Session) else self.on
+        event.listen(self._target, "before_cursor_execute", self._note)
         return self
 
     def __exit__(self, *_error: object) -> None:
-        event.remove(self.connection, "before_cursor_execute", self._note)
+        event.remove(self._target, "before_cursor_execute", self._note)
 
     def plans(self) -> list[tuple[str, list[Read]]]:
         """Each SELECT with its plan."""
         selects = [(said, given) for said, given in self.sent if said.lstrip().startswith("SELECT")]
-        return [(said, plan_of(self.connection, said, given)) for said, given in selects]
+        with (
+            self._target.connect() if isinstance(self._target, Engine) else nullcontext(self._target) as asked
+        ):
+            return [(said, plan_of(asked, said, given)) for said, given in selects]
 
 
 def whole_reads(plans: Iterable[tuple[str, list[Read]]]) -> list[str]:

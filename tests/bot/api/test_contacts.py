@@ -14,6 +14,7 @@ from scrm.followups.models import Followup
 from scrm.outbox.models import OutboxCall
 from scrm.routing.models import Assignment
 from scrm.timeline.models import TimelineEntry
+from tests.plans import Recorder
 
 
 def test_a_contact_says_everything_the_design_promises(world, make):
@@ -418,18 +419,9 @@ def test_a_later_page_is_sought_in_an_index(world, make, path, index):
     contact = make.contact(staff=staff, tags=(tag,))
     cursor = paging.encode(world.now, 5 if "timeline" in path else contact.id)
 
-    plans = []
-
-    def explain(connection, _cursor, statement, parameters, _context, _many):
-        if statement.startswith("SELECT") and " LIMIT " in statement:
-            plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, parameters)
-            plans.append(" / ".join(row[3] for row in plan))
-
-    event.listen(world.database.engine, "before_cursor_execute", explain)
-    try:
+    with Recorder(world.database.engine) as recorder:
         answer = world.get(f"{path.format(contact=contact.id)}cursor={cursor}")
-    finally:
-        event.remove(world.database.engine, "before_cursor_execute", explain)
 
     assert answer.status_code == 200
-    assert any(index in plan for plan in plans), plans
+    plans = [read.said for statement, plan in recorder.plans() if " LIMIT " in statement for read in plan]
+    assert any(index in said for said in plans), plans

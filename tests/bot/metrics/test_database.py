@@ -16,6 +16,7 @@ from scrm.db import Database
 from scrm.inbox.models import EventState, InboxEvent
 from scrm.jobs.models import Job, JobState
 from scrm.outbox.models import CallState, OutboxCall
+from tests.plans import Recorder, whole_reads
 
 AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -137,9 +138,10 @@ QUERIES = {
 
 @pytest.mark.parametrize("name", QUERIES)
 def test_every_query_stays_within_an_index(database: Database, name: str) -> None:
-    sql = str(QUERIES[name].compile(database.engine, compile_kwargs={"literal_binds": True}))
-    with database.read() as session:
-        plan = [row[-1] for row in session.execute(text(f"EXPLAIN QUERY PLAN {sql}"))]
+    with database.read() as session, Recorder(session) as recorder:
+        session.execute(QUERIES[name])
+        plans = recorder.plans()
 
-    assert any("USING" in step and "INDEX ix_" in step and "=?" in step for step in plan), plan
-    assert not any(step.startswith("SCAN") for step in plan), plan
+    assert whole_reads(plans) == []
+    reads = [read for _, plan in plans for read in plan]
+    assert any(read.is_sought and str(read.index).startswith("ix_") for read in reads), reads

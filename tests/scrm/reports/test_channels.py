@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 from sqlalchemy.dialects import mysql, postgresql
 
 from scrm.accounts.models import Staff
@@ -13,6 +13,7 @@ from scrm.contacts.models import RelationState
 from scrm.errors import Invalid, NotFound
 from scrm.reports import channels as report
 from scrm.tags.models import ContactTag, TagSource
+from tests.plans import Recorder, whole_reads
 from tests.scrm.channels.factory import make_channel, make_contact, make_relation, make_tag
 
 TZ = ZoneInfo("Asia/Shanghai")
@@ -149,35 +150,6 @@ def test_comparison_has_a_row_for_each_channel_best_first(session, now, come):
     assert (rows[0].channel_id, rows[0].state, rows[0].cost_fen) == (best.id, "active", 300)
 
 
-class Recorder:
-    """The statements a block of code sends, for EXPLAIN."""
-
-    def __init__(self, session):
-        self.connection = session.connection()
-        self.sent = []
-
-    def _note(self, _connection, _cursor, statement, parameters, _context, _many):
-        self.sent.append((statement, parameters))
-
-    def __enter__(self):
-        event.listen(self.connection, "before_cursor_execute", self._note)
-        return self
-
-    def __exit__(self, *_):
-        event.remove(self.connection, "before_cursor_execute", self._note)
-
-    def plans(self):
-        for statement, parameters in self.sent:
-            rows = self.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            yield statement, [row[3] for row in rows]
-
-
-def full_scans(plan):
-    """Steps that read a whole table of customers."""
-    big = ("scan", "relation", "contact", "contact_tag")
-    return [step for step in plan if step.startswith("SCAN ") and step.split()[1] in big]
-
-
 @pytest.mark.sqlite  # it reads the query plan
 @pytest.mark.parametrize("which", ["one", "all", "compare"])
 def test_no_report_reads_a_whole_table(session, now, come, which):
@@ -189,9 +161,9 @@ def test_no_report_reads_a_whole_table(session, now, come, which):
             report.compare_channels(session, start=DAY1, end=DAY3, tz=TZ)
         else:
             report.channel_stats(session, channel.id if which == "one" else None, start=DAY1, end=DAY3, tz=TZ)
-    plans = list(recorder.plans())
-    assert [full_scans(plan) for _, plan in plans if full_scans(plan)] == []
-    used = " ".join(step for _, plan in plans for step in plan)
+    plans = recorder.plans()
+    assert whole_reads(plans) == []
+    used = " ".join(read.said for _, plan in plans for read in plan)
     assert "ix_scan_channel (channel_id=? AND at>? AND at<?)" in used
     assert "ix_relation_lost (channel_id=? AND lost_at>? AND lost_at<?)" in used
 
