@@ -196,6 +196,14 @@ def _contacts(sql: Dialect, everybody: str, age: str, staff: int) -> Rows:
         "regained": "0",
         "notice_owed": "FALSE",
     }
+    scan = {
+        "id": _id("01SCAN", "n"),
+        "channel_id": channel,
+        "contact_id": _id("01CONTACT", "n"),
+        "staff_id": owner,
+    }
+    known = {"at": added, "is_new": "TRUE", "effect_key": f"'scan' || ({_BASE} + n)"}
+    yield "scan", scan | known, everybody
     first = {
         "id": _id("01RELATION", "n"),
         "staff_id": owner,

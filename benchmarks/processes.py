@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import Self
 from urllib.request import urlopen
 
+START_S = 180  # importing takes seconds where nothing else runs
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -38,14 +40,14 @@ class Process:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        end = time.monotonic() + 60
+        end = time.monotonic() + START_S
         while time.monotonic() < end:
             if self.child.poll() is not None:
                 raise RuntimeError(f"{self._arguments} ended with {self.child.returncode}")
             if self._listens():
                 return self
             time.sleep(0.1)
-        raise RuntimeError(f"{self._arguments} did not listen within 60 s")
+        raise RuntimeError(f"{self._arguments} did not listen within {START_S} s")
 
     def _listens(self) -> bool:
         try:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
 from benchmarks.load import percentile
@@ -50,6 +50,7 @@ SIZES, QUICK_SIZES = (10_000, 100_000, 1_000_000), (2_000, 20_000)
 PAGE = 51  # 50, and one to know whether there are more
 EVENTS_AT_ONCE, CALLS_AT_ONCE = 20, 8
 GROWTH_TARGET = 1.5
+PAGES_COUNTED = 5
 
 
 @dataclass
@@ -246,6 +247,9 @@ def _engine(worlds: list[World], rounds: int) -> dict[str, Any]:
     figures = {name: _figures(of_sizes) for name, of_sizes in spent.items()}
     for one in figures.values():
         one["ratio_to_key_p50"] = one["p50_ms"][-1] / figures["key"]["p50_ms"][-1]
+    if worlds[0].database.dialect == "postgresql":
+        for name, pages in count_pages(worlds, PAGES_COUNTED).items():
+            figures[name] |= {"pages": pages, "growth_pages": pages[-1] / pages[0]}
     return {
         "sizes": [world.population.size for world in worlds],
         "load_seconds": [round(world.load_seconds, 1) for world in worlds],
@@ -253,6 +257,32 @@ def _engine(worlds: list[World], rounds: int) -> dict[str, Any]:
         "rounds": rounds,
         "load_average": [load, os.getloadavg()[0]],
         "questions": figures,
+    }
+
+
+def _pages(world: World, question: Question, times: int) -> float:
+    """Pages of tables and indexes that PostgreSQL touches for a question, on average: no busy moment changes them."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, given: Any, *_more: Any) -> None:
+        sent.append((statement, given))
+
+    with world.database.read() as session:
+        connection = session.connection()
+        event.listen(connection, "before_cursor_execute", note)
+        for _ in range(times):
+            question(world, session)
+        event.remove(connection, "before_cursor_execute", note)
+        explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {}"
+        plans = [connection.exec_driver_sql(explain.format(said), given).scalar_one() for said, given in sent]
+    tops = [plan[0]["Plan"] for plan in plans]
+    return sum(top["Shared Hit Blocks"] + top["Shared Read Blocks"] for top in tops) / times
+
+
+def count_pages(worlds: list[World], times: int) -> dict[str, list[float]]:
+    """Question → pages by size."""
+    return {
+        name: [_pages(world, question, times) for world in worlds] for name, question in QUESTIONS.items()
     }
 
 

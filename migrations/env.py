@@ -6,6 +6,7 @@ from typing import Any
 
 from alembic import context
 
+from migrations.online import limit_waits
 from scrm.models import Base
 
 
@@ -20,15 +21,8 @@ def render_item(kind: str, obj: Any, autogen_context: Any) -> str | bool:
     return False
 
 
-# A migration that waits for a table makes everybody behind it wait too: it gives up, and is run again later.
-TIMEOUTS = {
-    "postgresql": ("SET lock_timeout = '5s'", "SET statement_timeout = '60s'"),
-    "mysql": ("SET SESSION lock_wait_timeout = 5", "SET SESSION innodb_lock_wait_timeout = 5"),
-}
-
 connection = context.config.attributes["connection"]
-for statement in TIMEOUTS.get(connection.dialect.name, ()):
-    connection.exec_driver_sql(statement)
+limit_waits(connection)
 connection.commit()
 context.configure(
     connection=connection,

@@ -1,10 +1,23 @@
-"""Building indexes while everybody works: no reader and no writer waits. MySQL does so by itself, SQLite is quick."""
+"""Changing the structure while everybody works: waiting is limited, and indexes are built beside the others' work."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from alembic import context, op
+from sqlalchemy.engine import Connection
+
+# A migration that waits for a table makes everybody behind it wait too: it gives up, and is run again later.
+LIMITS = {
+    "postgresql": ("SET lock_timeout = '5s'", "SET statement_timeout = '60s'"),
+    "mysql": ("SET SESSION lock_wait_timeout = 5", "SET SESSION innodb_lock_wait_timeout = 5"),
+}
+
+
+def limit_waits(connection: Connection) -> None:
+    """From now on no statement of this connection waits for long."""
+    for statement in LIMITS.get(connection.dialect.name, ()):
+        connection.exec_driver_sql(statement)
 
 
 def replace_index_on_postgresql(
@@ -13,7 +26,7 @@ def replace_index_on_postgresql(
     """Put another index in the place of ``name``; the old one serves until the new one is whole. May be run again.
 
     CONCURRENTLY needs to be outside a transaction, and waits for all transactions that are open: that is why it has
-    no time limit. It holds up nobody meanwhile.
+    no time limit. It holds up nobody meanwhile. MySQL builds indexes so by itself, and SQLite is quick.
     """
     if op.get_bind().dialect.name != "postgresql":
         return
@@ -24,4 +37,5 @@ def replace_index_on_postgresql(
         op.drop_index(new, table_name=table, postgresql_concurrently=True, if_exists=True)
         op.create_index(new, table, list(columns), postgresql_ops=dict(ops), postgresql_concurrently=True)
         op.drop_index(name, table_name=table, postgresql_concurrently=True, if_exists=True)
+        limit_waits(op.get_bind())
         op.execute(f"ALTER INDEX {new} RENAME TO {name}")

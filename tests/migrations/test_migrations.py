@@ -232,3 +232,53 @@ def test_a_state_nobody_knows_is_refused_by_the_database(table: str, empty: Data
 
     with pytest.raises(DBAPIError, match=r"(?i)check|constraint .ck_"):
         update()
+
+
+def test_an_index_whose_building_broke_off_is_built_again(empty: Database):
+    if empty.dialect != "postgresql":
+        pytest.skip("built in place")
+    # given what a CREATE INDEX CONCURRENTLY leaves that was killed
+    runner.upgrade(empty, "0001")
+    with empty.write_connection() as connection:
+        connection.exec_driver_sql("CREATE INDEX ix_contact_name_new ON contact (id)")
+
+    # when
+    runner.upgrade(empty)
+
+    # then
+    indexes = {index["name"]: index["column_names"] for index in inspect(empty.engine).get_indexes("contact")}
+    assert indexes["ix_contact_name"] == ["name"]
+    assert "ix_contact_name_new" not in indexes
+
+
+def test_the_limits_of_a_migration_end_with_it(empty: Database):
+    # given
+    ask = {
+        "postgresql": "SELECT current_setting('lock_timeout') || current_setting('statement_timeout')",
+        "mysql": "SELECT CONCAT(@@lock_wait_timeout, @@innodb_lock_wait_timeout)",
+        "sqlite": "SELECT 0",
+    }[empty.dialect]
+    with empty.engine.connect() as connection:
+        before = connection.exec_driver_sql(ask).scalar_one()
+
+    # when
+    runner.upgrade(empty)
+
+    # then
+    with empty.engine.connect() as connection:
+        assert connection.exec_driver_sql(ask).scalar_one() == before
+
+
+def test_a_migration_gives_up_on_a_table_that_is_held(empty: Database):
+    if empty.dialect != "postgresql":
+        pytest.skip("SQLite has one writer; MySQL's lock is the same setting, and takes whole seconds")
+    # given a reader that does not end, before a step that needs the table for itself
+    runner.upgrade(empty)
+    with empty.engine.connect() as reader:
+        reader.exec_driver_sql("SELECT count(*) FROM contact_tag")
+
+        # when / then it says so instead of waiting, and has changed nothing
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            runner.downgrade(empty, "base")
+
+    assert "contact_tag" in schema(empty)

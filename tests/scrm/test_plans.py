@@ -22,9 +22,9 @@ from scrm.outbox import service as outbox
 from scrm.reports import channels as report
 from tests.plans import Recorder, whole_reads
 
-pytestmark = pytest.mark.every_engine
+pytestmark = [pytest.mark.every_engine, pytest.mark.timeout(600)]  # the first of each engine fills a database
 
-SIZE, WAITING = 8_000, 2_000
+SIZE, WAITING = 10_000, 2_000
 
 
 @pytest.fixture(scope="module")
