@@ -2,6 +2,7 @@
 
 from scrm import leadership
 from scrm.accounts import models as accounts
+from scrm.audit import models as audit
 from scrm.channels import models as channels
 from scrm.contacts import models as contacts
 from scrm.db import Base
@@ -16,6 +17,7 @@ from scrm.timeline import models as timeline
 __all__ = [
     "Base",
     "accounts",
+    "audit",
     "channels",
     "contacts",
     "followups",

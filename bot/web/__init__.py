@@ -1,4 +1,4 @@
-"""Pages for people: the start page and, until the sidebar has a login, the profile behind a signed link.
+"""Pages for people: the start page, the console, and the profile behind a signed link.
 
 Views only: what they show comes from scrm's queries, what they change goes through scrm's services.
 """
@@ -13,7 +13,7 @@ from flask.blueprints import BlueprintSetupState
 from jinja2 import StrictUndefined
 
 from bot.check.settings import is_local
-from bot.web import failures, headers, start
+from bot.web import console, failures, headers, start
 from bot.web.links import Links
 from bot.web.sidebar import views
 from bot.web.site import Site
@@ -31,6 +31,7 @@ def web(product: Product) -> Blueprint:
     blueprint.record(_strict_templates)
     start.register(blueprint, site)
     views.register(blueprint, site)
+    console.register(blueprint, site)
     failures.register(blueprint, site)
     headers.register(blueprint, site)
     return blueprint

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 from bot.web.site import Site
 
 CSP = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'self' https://*.work.weixin.qq.com"
 )
 HEADERS = {

@@ -37,8 +37,11 @@ class Site:
     @cached_property
     def assets(self) -> dict[str, str]:
         """Static file → the beginning of its hash: an address that never changes its content."""
-        files = (path for path in STATIC.iterdir() if path.is_file())
-        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in files}
+        files = (path for path in STATIC.rglob("*") if path.is_file())
+        return {
+            path.relative_to(STATIC).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+            for path in files
+        }
 
 
 class Screen:

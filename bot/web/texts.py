@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from werkzeug.datastructures import LanguageAccept
 
-from bot.web.words import TEXTS
+from bot.web import words, words_console
+
+TEXTS: Mapping[str, tuple[str, str]] = {**words.TEXTS, **words_console.TEXTS}
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}
 _OFFERED = {"zh-CN": "zh", "zh": "zh", "zh-TW": "zh", "zh-HK": "zh", "en": "en", "en-US": "en"}

@@ -1,7 +1,7 @@
-"""Tables ``staff``, ``department``, ``staff_department``, ``api_token``, ``idempotency_key``, ``setting``.
+"""Tables of staff and departments, of those who enter (``account``, ``login``, ``api_token``), and ``setting``.
 
-Staff and departments are written by ``accounts.service`` from what WeCom says; tokens, keys and settings by people
-through REST and the CLI.
+Staff and departments are written by ``accounts.service`` from what WeCom says; accounts and logins by
+``accounts.logins``; tokens, keys and settings by people through REST and the CLI.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Integer, String
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from scrm.accounts.roles import Reach, Role
 from scrm.db import Base, enum_type, id_column
 from scrm.dialects import LongText, UtcDateTime
 from scrm.ids import ID_LENGTH
@@ -25,6 +26,14 @@ class StaffStatus(StrEnum):
     DISABLED = "disabled"
     INACTIVE = "inactive"
     LEFT = "left"
+
+
+class LoginWay(StrEnum):
+    """How a person came in."""
+
+    PASSWORD = "password"
+    SCAN = "scan"  # WeCom's code in a browser
+    CLIENT = "client"  # inside WeCom: the sidebar
 
 
 class Staff(Base):
@@ -61,6 +70,41 @@ class StaffDepartment(Base):
     staff_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
     department_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False, index=True)
     is_leader: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class Account(Base):
+    """A person who may enter: a member of the corp, by WeCom, or a local administrator, by name and password."""
+
+    __tablename__ = "account"
+
+    id: Mapped[str] = id_column()
+    username: Mapped[str | None] = mapped_column(String(64), unique=True)
+    staff_id: Mapped[str | None] = mapped_column(ForeignKey("staff.id"), unique=True)
+    name: Mapped[str] = mapped_column(String(128))
+    password_hash: Mapped[str | None] = mapped_column(String(255))  # argon2id
+    must_change: Mapped[bool] = mapped_column(Boolean, default=False)  # the password was generated
+    role: Mapped[Role] = mapped_column(enum_type(Role))
+    reach: Mapped[Reach] = mapped_column(enum_type(Reach))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Login(Base):
+    """A session of a person, by the sha256 of its cookie. It ends when idle, at its end, or at once by ``ended_at``."""
+
+    __tablename__ = "login"
+    __table_args__ = (Index("ix_login_account", "account_id", "ended_at"), Index("ix_login_until", "until"))
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
+    way: Mapped[LoginWay] = mapped_column(enum_type(LoginWay))
+    address: Mapped[str] = mapped_column(String(64), default="")
+    agent: Mapped[str] = mapped_column(String(200), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class ApiToken(Base):

@@ -16,6 +16,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from scrm.accounts.models import ApiToken
+from scrm.accounts.roles import ALL_SCOPES, READS
 from scrm.db import affected
 from scrm.errors import Conflict, Invalid, NotFound
 from scrm.ids import new_id, new_token
@@ -25,19 +26,6 @@ RANDOM_BYTES = 32
 LONGEST = timedelta(days=366)  # "one year", leap years included
 USED_EVERY = timedelta(minutes=1)
 _FORM = re.compile(r"lk_[A-Za-z0-9_-]{43}")
-
-READS = ("contacts.read", "channels.read", "staff.read", "events.read", "calls.read", "jobs.read")
-WRITES = (
-    "contacts.write",
-    "followups.write",
-    "tags.write",
-    "channels.write",
-    "events.replay",
-    "calls.retry",
-    "settings.write",
-    "jobs.write",
-)
-ALL_SCOPES = (*READS, *WRITES, "pii.read")
 
 # ``pii.read`` shows whole phone numbers; only an administrator's token has it.
 ROLES: Mapping[str, tuple[str, ...]] = {

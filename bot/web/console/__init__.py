@@ -1,0 +1,22 @@
+"""The console at ``/console``: what managers and marketers work with.
+
+``door.Console`` declares every page, with the permission it asks for. A page's values are made in its module; its
+template lays them out. What it reads comes from ``visit.read()``, which knows only what the visitor may see.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from bot.web.console import audit, entry, overview
+from bot.web.console.door import Console
+from bot.web.site import Site
+
+
+def register(blueprint: Blueprint, site: Site) -> Console:
+    """Put all pages of the console on the blueprint."""
+    console = Console(blueprint, site)
+    entry.register(blueprint, site, console)
+    for module in (overview, audit):
+        module.register(console)
+    return console

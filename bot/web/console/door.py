@@ -1,0 +1,238 @@
+"""The one way into a console page: a live session, a changed password, the permission, and no forged request.
+
+A page is declared with the permission it asks for; there is no way to declare one without. What it reads and writes
+goes through its ``Visit``, whose database sessions know only what the visitor may see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from flask import Blueprint, Response, redirect, request
+from flask_wtf.csrf import generate_csrf, validate_csrf
+from sqlalchemy.orm import Session
+from wtforms.validators import ValidationError
+
+from bot.web.failures import Closed
+from bot.web.site import Screen, Site
+from scrm.access.scope import Actor, actor_of, limit_to
+from scrm.accounts import logins
+from scrm.accounts.logins import Entered
+from scrm.accounts.roles import AUDIT_READ, ROLE_NAMES
+from scrm.audit import service as audit
+
+ANYBODY = ""  # a page for everybody who is in
+UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
+CSRF_FIELD = "csrf_token"
+CSRF_HEADER = "X-CSRF-Token"
+
+
+# endpoint, the key behind ``g``, the permission, endpoints of the same family
+RAIL: tuple[tuple[str, ...], ...] = (
+    ("overview", "o", ANYBODY),
+    ("contact_list", "c", "contacts.read", "contact_page"),
+    ("channel_list", "q", "channels.read", "channel_page", "channel_new", "channel_make"),
+    ("followup_log", "f", "contacts.read"),
+    ("event_log", "e", "events.read", "event_page", "call_log", "call_page"),
+    ("audit_trail", "a", AUDIT_READ),
+)
+
+
+@dataclass(frozen=True)
+class RailEntry:
+    """A line of the rail."""
+
+    url: str
+    text: str
+    key: str
+    is_here: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """A declared page: what the tests of roles and routes walk through."""
+
+    rule: str
+    method: str
+    permission: str
+    endpoint: str
+
+
+class Visit(Screen):
+    """One request of somebody who is in."""
+
+    def __init__(self, site: Site, entered: Entered, actor: Actor) -> None:
+        super().__init__(site)
+        self.entered = entered
+        self.actor = actor
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that reads what the visitor may see."""
+        with self.site.database.read() as session:
+            limit_to(session, self.actor)
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that changes what the visitor may see."""
+        with self.site.database.write() as session:
+            limit_to(session, self.actor)
+            yield session
+
+    def record(self, session: Session, action: str, kind: str = "", key: str = "", **detail: Any) -> None:
+        """Write a deed of the visitor into the audit trail, in the transaction that does it."""
+        deed = audit.Deed(self.actor.audit_name, self.actor.name, action, kind, key, detail, address())
+        audit.append(session, deed, now=self.now)
+
+    def csrf(self) -> str:
+        """What a form of this browser carries."""
+        return str(generate_csrf())
+
+    def may(self, permission: str) -> bool:
+        return self.actor.may(permission)
+
+    def role_name(self) -> str:
+        return self.t.of(ROLE_NAMES, self.actor.role)
+
+    def rail(self) -> list[RailEntry]:
+        """The pages the visitor may open, the one he is on marked."""
+        here = (request.endpoint or "").removeprefix("web.")
+        return [
+            RailEntry(self.url(name), self.t(f"rail_{name}"), key, is_here=here in (name, *parts))
+            for name, key, permission, *parts in RAIL
+            if not permission or self.may(permission)
+        ]
+
+
+View = Callable[..., Response]
+
+
+class Console:
+    """Declares pages on the blueprint; ``pages`` are all of them."""
+
+    def __init__(self, blueprint: Blueprint, site: Site) -> None:
+        self._blueprint = blueprint
+        self.site = site
+        self.pages: list[Page] = []
+
+    def get(self, rule: str, permission: str) -> Callable[[View], View]:
+        return self._declare(rule, "GET", permission)
+
+    def post(self, rule: str, permission: str) -> Callable[[View], View]:
+        return self._declare(rule, "POST", permission)
+
+    def _declare(self, rule: str, method: str, permission: str) -> Callable[[View], View]:
+        def declare(view: View) -> View:
+            @wraps(view)
+            def guarded(**arguments: Any) -> Response:
+                found = find_visit(self.site)
+                if found is None:
+                    return to_login()
+                if found.entered.account.must_change and view.__name__ not in (
+                    "password",
+                    "change_password",
+                    "leave",
+                ):
+                    return _see_other(found.url("password"))
+                if request.method in UNSAFE:
+                    check_forgery(self.site)
+                if permission:
+                    found.actor.require(permission)
+                return view(found, **arguments)
+
+            path = f"/console{rule}"
+            self._blueprint.add_url_rule(path, view.__name__, guarded, methods=[method])
+            self.pages.append(Page(path, method, permission, view.__name__))
+            return view
+
+        return declare
+
+
+def cookie_name(site: Site) -> str:
+    """``__Host-`` where there is TLS: no other host, and no plain page, can set it."""
+    return "__Host-lianke" if site.is_secure else "lianke_login"
+
+
+def find_visit(site: Site) -> Visit | None:
+    """Who is here; None without a live session. A session in use is marked so."""
+    token = request.cookies.get(cookie_name(site), "")
+    if not token:
+        return None
+    now = site.clock()
+    with site.database.read() as session:
+        entered = logins.find_entered(session, token, now=now)
+        if entered is None:
+            return None
+        actor = actor_of(session, entered.account)
+    if now - entered.login.seen_at >= logins.SEEN_EVERY:
+        with site.database.write() as session:
+            logins.mark_seen(session, entered.login.id, now=now)
+    return Visit(site, entered, actor)
+
+
+def set_cookie(site: Site, response: Response, token: str) -> None:
+    """Give the browser its session; it forgets it when it is closed."""
+    response.set_cookie(
+        cookie_name(site), token, secure=site.is_secure, httponly=True, samesite="Lax", path="/"
+    )
+
+
+def drop_cookie(site: Site, response: Response) -> None:
+    """Take the session from the browser."""
+    response.delete_cookie(cookie_name(site), secure=site.is_secure, httponly=True, samesite="Lax", path="/")
+
+
+def check_forgery(site: Site) -> None:
+    """Raises Closed for a request that another site may have made this browser send (ASVS 3.5.1)."""
+    origin = request.headers.get("Origin")
+    ours = {_origin(site.base_url), _origin(request.host_url)}
+    if origin is not None and _origin(origin) not in ours:
+        raise Closed("form")
+    try:
+        validate_csrf(request.form.get(CSRF_FIELD) or request.headers.get(CSRF_HEADER))
+    except ValidationError:
+        raise Closed("form") from None
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
+def address() -> str:
+    """Where the request came from, for the record."""
+    return request.remote_addr or ""
+
+
+def safe_next(target: str) -> str:
+    """Where to go after the login: a page of ours, whatever was asked for."""
+    parts = urlsplit(target)
+    ours = (
+        target.startswith("/")
+        and not target.startswith(("//", "/\\"))
+        and not parts.scheme
+        and not parts.netloc
+    )
+    clean = ours and target.isprintable() and "\\" not in target
+    return target if clean else "/console"
+
+
+def to_login() -> Response:
+    """Ask who it is; afterwards the page that was wanted. Where htmx asked for a part, the whole page goes there."""
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else "/console"
+    target = f"/console/login?next={quote(wanted, safe='')}"
+    if request.headers.get("HX-Request"):
+        return Response(status=401, headers={"HX-Redirect": target})
+    return _see_other(target)
+
+
+def _see_other(target: str) -> Response:
+    answer = redirect(target, 303)
+    assert isinstance(answer, Response)  # noqa: S101 - Flask's answer class is ours
+    return answer

@@ -1,0 +1,51 @@
+// Keys, the colours' switch, and what a page asks for again by itself. Pages work without it.
+"use strict";
+(() => {
+  const THEME = "lianke-theme";
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const kept = () => { try { return localStorage.getItem(THEME); } catch { return null; } };
+  const paint = () => { document.documentElement.dataset.bsTheme = kept() || (dark.matches ? "dark" : "light"); };
+  paint();
+  dark.addEventListener("change", paint);
+
+  const rows = () => [...document.querySelectorAll(".rows tbody tr")];
+  const choose = (step) => {
+    const all = rows();
+    if (!all.length) return;
+    const at = all.findIndex((row) => row.classList.contains("is-chosen"));
+    const next = all[Math.max(0, Math.min(all.length - 1, at + step))];
+    all.forEach((row) => row.classList.toggle("is-chosen", row === next));
+    next.scrollIntoView({ block: "nearest" });
+  };
+  const go = (key) => document.querySelector(`.rail nav a[data-key="${CSS.escape(key)}"]`)?.click();
+  let afterG = 0;
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, textarea, select, [contenteditable]");
+    const search = document.querySelector("[data-search]");
+    if ((event.ctrlKey || event.metaKey) && event.key === "k" && search) { event.preventDefault(); search.focus(); search.select(); return; }
+    if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && typing?.form) { typing.form.requestSubmit(); return; }
+    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (Date.now() < afterG) { afterG = 0; go(event.key); return; }
+    if (event.key === "/" && search) { event.preventDefault(); search.focus(); }
+    else if (event.key === "?") document.getElementById("keys")?.showModal();
+    else if (event.key === "g") afterG = Date.now() + 1500;
+    else if (event.key === "j") choose(1);
+    else if (event.key === "k") choose(-1);
+    else if (event.key === "Enter") document.querySelector(".rows tr.is-chosen a.open")?.click();
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-theme-switch]")) {
+      const now = document.documentElement.dataset.bsTheme === "dark" ? "light" : "dark";
+      try { localStorage.setItem(THEME, now); } catch { /* this page only */ }
+      document.documentElement.dataset.bsTheme = now;
+    }
+    const menu = document.querySelector(".me[open]");
+    if (menu && !event.target.closest(".me")) menu.open = false;
+  });
+
+  document.addEventListener("change", (event) => {
+    if (event.target.closest("form[data-at-once]")) event.target.form.requestSubmit();
+  });
+})();

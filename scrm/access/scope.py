@@ -1,0 +1,130 @@
+"""Limits a database session to the customers an actor may see, in every query that runs in it.
+
+A view cannot forget it: ``limit_to`` puts the actor into the session, and each ORM select of a contact, or of what
+belongs to one, is narrowed as it runs: lists, counts, joins and lookups by id alike. What is not visible is not found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, event, select, union
+from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+
+from scrm.accounts.models import Account, Department, Staff, StaffDepartment
+from scrm.accounts.roles import PERMISSIONS, Reach, Role
+from scrm.channels.models import Scan
+from scrm.contacts.models import Contact, ContactIdentity, Relation, RelationState
+from scrm.errors import Refused
+from scrm.followups.models import Followup
+from scrm.routing.models import Assignment
+from scrm.tags.models import ContactTag
+from scrm.timeline.models import TimelineEntry
+
+_KEY = "lianke_staff_seen"
+BELONGING = (ContactIdentity, Relation, ContactTag, Followup, TimelineEntry, Assignment, Scan)
+_contact = Contact.__table__.alias(
+    "seen_contact"
+)  # names of their own: not to be mixed up with what they narrow
+_relation = Relation.__table__.alias("seen_relation")
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A person who asks. ``sees`` are the staff whose customers they see; None: everybody's, and leads without owner."""
+
+    account_id: str
+    name: str
+    role: Role
+    staff_id: str | None
+    sees: frozenset[str] | None
+
+    def may(self, permission: str) -> bool:
+        return permission in PERMISSIONS[self.role]
+
+    def require(self, permission: str) -> None:
+        """Raises Refused for somebody who may not."""
+        if not self.may(permission):
+            raise Refused("not_permitted", "您的角色没有这个权限，请联系管理员")
+
+    @property
+    def audit_name(self) -> str:
+        """The person as the audit trail names people."""
+        return f"account:{self.account_id}"
+
+
+def actor_of(session: Session, account: Account) -> Actor:
+    """The person behind an account, with whom they see as of now."""
+    return Actor(account.id, account.name, account.role, account.staff_id, _sees(session, account))
+
+
+def _sees(session: Session, account: Account) -> frozenset[str] | None:
+    if account.reach is Reach.ALL:
+        return None
+    if account.staff_id is None:
+        return frozenset()
+    own = {account.staff_id}
+    if account.reach is Reach.OWN:
+        return frozenset(own)
+    return frozenset(own | _colleagues(session, account.staff_id))
+
+
+def _colleagues(session: Session, staff_id: str) -> set[str]:
+    """Everybody in the departments this member leads, and in those below them; in their own where they lead none."""
+    rows = session.execute(
+        select(StaffDepartment.department_id, StaffDepartment.is_leader).where(
+            StaffDepartment.staff_id == staff_id
+        )
+    ).all()
+    wanted = {row.department_id for row in rows if row.is_leader} or {row.department_id for row in rows}
+    parents = dict(session.execute(select(Department.id, Department.parent_id)).tuples().all())
+    inside = {number for number in parents if wanted & _line(number, parents)}
+    members = select(StaffDepartment.staff_id).where(StaffDepartment.department_id.in_(inside))
+    return set(session.scalars(members))
+
+
+def _line(number: int, parents: dict[int, int]) -> set[int]:
+    """A department and all above it."""
+    found: set[int] = set()
+    while number in parents and number not in found:
+        found.add(number)
+        number = parents[number]
+    return found
+
+
+def limit_to(session: Session, actor: Actor) -> None:
+    """From now on this session knows only what the actor may see. Cannot be widened again."""
+    if actor.sees is None:
+        return
+    session.info[_KEY] = tuple(sorted(actor.sees))
+    if not event.contains(session, "do_orm_execute", _narrow):
+        event.listen(session, "do_orm_execute", _narrow)
+
+
+def _narrow(state: ORMExecuteState) -> None:
+    if not state.is_select or state.is_column_load or state.is_relationship_load:
+        return
+    staff_ids = state.session.info[_KEY]
+    inside = visible_contacts(staff_ids)
+    criteria = [with_loader_criteria(Contact, _contact.c.id.in_(inside), include_aliases=True)]
+    criteria += [
+        with_loader_criteria(model, model.__table__.c.contact_id.in_(inside), include_aliases=True)
+        for model in BELONGING
+    ]
+    state.statement = state.statement.options(*criteria)
+
+
+def visible_contacts(staff_ids: Collection[str]) -> Select[Any]:
+    """The ids of those whom these members own, or are or were connected with, unless handed over."""
+    owned = select(_contact.c.id).where(_contact.c.owner_id.in_(staff_ids))
+    connected = select(_relation.c.contact_id).where(
+        _relation.c.staff_id.in_(staff_ids), _relation.c.state != RelationState.TRANSFERRED
+    )
+    return select(union(owned, connected).subquery().c.id)
+
+
+def staff_seen(actor: Actor) -> ColumnElement[bool] | None:
+    """The condition on ``Staff`` for lists of colleagues; None where the actor sees all."""
+    return None if actor.sees is None else Staff.id.in_(sorted(actor.sees))
