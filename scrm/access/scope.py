@@ -33,7 +33,7 @@ _relation = Relation.__table__.alias("seen_relation")
 
 @dataclass(frozen=True)
 class Actor:
-    """A person who asks. ``sees`` are the staff whose customers they see; None: everybody's, and leads without owner."""
+    """A person who asks. ``sees`` are the staff whose customers they see; None: all, leads without owner too."""
 
     account_id: str
     name: str
@@ -108,10 +108,12 @@ def _narrow(state: ORMExecuteState) -> None:
         return
     staff_ids = state.session.info[_KEY]
     inside = visible_contacts(staff_ids)
-    criteria = [with_loader_criteria(Contact, _contact.c.id.in_(inside), include_aliases=True)]
-    criteria += [
-        with_loader_criteria(model, model.__table__.c.contact_id.in_(inside), include_aliases=True)
-        for model in BELONGING
+    criteria = [
+        with_loader_criteria(Contact, lambda seen: seen.id.in_(inside), include_aliases=True),
+        *(
+            with_loader_criteria(model, lambda seen: seen.contact_id.in_(inside), include_aliases=True)
+            for model in BELONGING
+        ),
     ]
     state.statement = state.statement.options(*criteria)
 
