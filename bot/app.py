@@ -102,7 +102,13 @@ def build(
 def create_app(product: Product) -> APIFlask:
     """The Flask application: REST, health, pages."""
     app = APIFlask("lianke", enable_openapi=False, static_folder=None)  # type: ignore[arg-type]  # Flask takes None: no folder
-    app.config["SECRET_KEY"] = product.config.app.secret_key.get_secret_value()
+    app.config.update(
+        SECRET_KEY=product.config.app.secret_key.get_secret_value(),
+        SESSION_COOKIE_NAME="lianke_forms",  # holds nothing but the secret behind forms' tokens
+        SESSION_COOKIE_SECURE=product.config.is_secure,
+        SESSION_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_TIME_LIMIT=12 * 3600,  # as long as a session can last
+    )
     api = create_api(product.database, clock=product.clock, wake=product.wakeups.wake, tz=product.corp.tz)
     app.register_blueprint(api, url_prefix=PREFIX)
     app.register_blueprint(health(product.database, product.gate, product.clock, product.messages))

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -143,8 +143,21 @@ def tell_programs(places: Places, product: Product, now: datetime) -> dict[str, 
         },
         "official_accounts": [],
     }
+    _ensure_account(product, str(info["console_user"]), str(info["console_password"]), now)
     places_.write_info(places, info)
     return info
+
+
+def _ensure_account(product: Product, username: str, password: str, now: datetime) -> None:
+    """The console's login, as it is printed; nobody has to change it."""
+    from scrm.accounts import logins  # noqa: PLC0415
+    from scrm.accounts.roles import Role  # noqa: PLC0415
+    from scrm.errors import Conflict  # noqa: PLC0415
+
+    with suppress(Conflict), product.database.write() as session:
+        logins.create_local(
+            session, username=username, password=password, role=Role.ADMIN, now=now, must_change=False
+        )
 
 
 def _token(product: Product, known: str, now: datetime) -> str:

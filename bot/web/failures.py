@@ -37,6 +37,11 @@ def register(blueprint: Blueprint, site: Site) -> None:
     def missing(_error: Exception) -> Response:
         return _page(Screen(site), 404, "missing", "missing_do")
 
+    @blueprint.errorhandler(errors.Refused)
+    def denied(error: errors.Refused) -> Response:
+        log.info("page_denied", code=error.code)
+        return _page(Screen(site), 403, "denied", "denied_do")
+
     @blueprint.errorhandler(RequestEntityTooLarge)
     def large(_error: Exception) -> Response:
         return _page(Screen(site), 413, "large", "large_do")

@@ -79,7 +79,8 @@ def _colleagues(session: Session, staff_id: str) -> set[str]:
         )
     ).all()
     wanted = {row.department_id for row in rows if row.is_leader} or {row.department_id for row in rows}
-    parents = dict(session.execute(select(Department.id, Department.parent_id)).tuples().all())
+    lines = session.execute(select(Department.id, Department.parent_id))
+    parents = {line.id: line.parent_id for line in lines}
     inside = {number for number in parents if wanted & _line(number, parents)}
     members = select(StaffDepartment.staff_id).where(StaffDepartment.department_id.in_(inside))
     return set(session.scalars(members))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -43,13 +44,7 @@ class Verdict:
 
 def append(session: Session, deed: Deed, *, now: datetime) -> AuditEntry:
     """Write a deed down, in the transaction that does it: both happen or neither. Entries queue at one row."""
-    insert_ignore(session, AuditHead, [{"id": HEAD, "n": 0, "digest": GENESIS}])
-    head = session.scalars(
-        select(AuditHead)
-        .where(AuditHead.id == HEAD)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
+    head = _lock_head(session)
     entry = AuditEntry(
         n=head.n + 1,
         at=now,
@@ -68,11 +63,21 @@ def append(session: Session, deed: Deed, *, now: datetime) -> AuditEntry:
     return entry
 
 
+def _lock_head(session: Session) -> AuditHead:
+    """The head, ours until the transaction ends; made before the first entry."""
+    head = select(AuditHead).where(AuditHead.id == HEAD).with_for_update()
+    found = session.scalars(head.execution_options(populate_existing=True)).one_or_none()
+    if found is not None:
+        return found
+    insert_ignore(session, AuditHead, [{"id": HEAD, "n": 0, "digest": GENESIS}])
+    return session.scalars(head).one()
+
+
 def verify(session: Session) -> Verdict:
     """Walk the whole chain: an entry changed, removed, added or moved breaks it, and so does a cut tail."""
     checked, before = 0, GENESIS
     for entry in _walk(session):
-        if entry.n != checked + 1 or entry.digest != digest(entry, before):
+        if entry.n != checked + 1 or not hmac.compare_digest(entry.digest, digest(entry, before)):
             return Verdict(checked, checked + 1)
         checked, before = entry.n, entry.digest
     head = session.get(AuditHead, HEAD)

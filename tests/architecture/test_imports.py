@@ -9,7 +9,7 @@ import pytest
 from tests.architecture.code import imports, sources, where
 
 ALLOWED = {
-    "scrm": {"scrm", "sqlalchemy", "cryptography", "ulid"},
+    "scrm": {"scrm", "sqlalchemy", "argon2", "cryptography", "ulid"},
     "handlers": {"handlers", "scrm", "sqlalchemy"},
 }
 

@@ -82,11 +82,14 @@ def _engine(url: URL) -> Engine:
 
 
 def _code(error: DBAPIError) -> object:
-    """What the server calls the error."""
+    """What the server calls the error: a number on MySQL, five characters on PostgreSQL."""
+    first = next(iter(getattr(error.orig, "args", ())), None)
+    if isinstance(first, int):
+        return first
     sqlstate = getattr(error.orig, "sqlstate", None)
     if sqlstate is None and "does not exist" in str(error.orig) and "database" in str(error.orig):
         return MISSING["postgresql"]  # psycopg gives no code while connecting
-    return sqlstate or next(iter(getattr(error.orig, "args", ())), None)
+    return sqlstate
 
 
 def _why_not(url: URL, error: DBAPIError) -> str:
