@@ -31,7 +31,8 @@ def web(product: Product) -> Blueprint:
     blueprint.record(_strict_templates)
     start.register(blueprint, site)
     views.register(blueprint, site)
-    console.register(blueprint, site)
+    pages = console.register(blueprint, site).pages
+    blueprint.record(lambda state: state.app.extensions.update(lianke_console=pages))
     failures.register(blueprint, site)
     headers.register(blueprint, site)
     return blueprint

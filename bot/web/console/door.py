@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, current_app, redirect, request
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from sqlalchemy.orm import Session
 from wtforms.validators import ValidationError
@@ -106,8 +106,13 @@ class Visit(Screen):
         return [
             RailEntry(self.url(name), self.t(f"rail_{name}"), key, is_here=here in (name, *parts))
             for name, key, permission, *parts in RAIL
-            if not permission or self.may(permission)
+            if self.opens(name, permission)
         ]
+
+    def opens(self, endpoint: str, permission: str) -> bool:
+        """Whether there is such a page and the visitor may see it."""
+        there = f"web.{endpoint}" in current_app.view_functions
+        return there and (not permission or self.may(permission))
 
 
 View = Callable[..., Response]
