@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from bot.wechat.errors import WeChatError
 from bot.wechat.transport import Timeout
@@ -35,6 +36,7 @@ PROFILE_API = "externalcontact/get"
 MEDIA_EXPIRED = 40007
 WELCOME_TIMEOUT = Timeout(connect=3.0, read=5.0)
 LOOK_BACK = timedelta(minutes=10)
+DATABASE_AWAY = timedelta(seconds=1)
 
 
 class SpecialCalls:
@@ -56,6 +58,11 @@ class SpecialCalls:
         """Greet by name where the text has one, and without a name when the profile is slow to come."""
         try:
             prepared = self._prepare_welcome(row, command)
+        except DBAPIError as error:  # our own database is away: nothing was sent
+            self._gated.gate.release(row.api)
+            log.warning("welcome_not_prepared", error=str(error))
+            soon = self._gated.clock() + DATABASE_AWAY
+            return Attempt(Outcome(Verdict.LATER, reason="数据库暂时不可用，欢迎语尚未发送", retry_at=soon))
         except BaseException:
             self._gated.gate.release(row.api)  # admitted, and not made: its place is free again
             raise

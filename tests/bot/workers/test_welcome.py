@@ -7,11 +7,14 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from bot.wechat.errors import NotSent, OutcomeUnknown, error_for
+from bot.workers import special_calls
 from bot.workers.special_calls import PROFILE_SECONDS
 from scrm.channels.models import MediaFile
 from scrm.db import Database
@@ -503,3 +506,22 @@ def test_whether_a_picture_is_still_good_is_asked_of_the_product_s_clock(stand: 
     # then
     assert stand.call(call_id).reason == "1 个附件的素材尚未就绪，未随欢迎语发送"
     assert "attachments" not in stand.platform.seen[0].body
+
+
+def test_a_database_away_while_a_welcome_is_prepared_leaves_it_to_be_sent(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+):
+    """Nothing left us, so nobody has to wonder whether the customer was greeted."""
+    call_id = owe(stand)
+    away = OperationalError("SELECT", {}, Exception("server closed the connection"))
+    with monkeypatch.context() as broken:
+        broken.setattr(special_calls.outbox, "greeted_lately", Mock(side_effect=away))
+        stand.send()
+    assert stand.call(call_id).state is CallState.PENDING
+    assert texts(stand) == []
+
+    stand.clock.now += seconds(2)
+    stand.send()
+
+    assert stand.call(call_id).state is CallState.SENT
+    assert len(texts(stand)) == 1
