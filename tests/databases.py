@@ -35,6 +35,9 @@ SERVERS = {
         "mysql+pymysql://root@127.0.0.1:13306/mysql",
     ),
 }
+_XDIST = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+# A Redis to empty at will: each pytest process has a database of its own.
+REDIS_URL = os.environ.get("LIANKE_TEST_REDIS", f"redis://127.0.0.1:6379/{9 + int(_XDIST) % 6}")
 DISCONNECT = {
     "postgresql": (
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",

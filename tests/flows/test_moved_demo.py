@@ -19,8 +19,7 @@ from bot.station import Station
 from bot.workers.wakeup import Queue
 from scrm.inbox.models import InboxEvent
 from scrm.outbox.models import CallState, OutboxCall
-from tests.cluster_rig import REDIS_URL
-from tests.databases import Place
+from tests.databases import REDIS_URL, Place
 from tests.flows.scene import MovableTime, Scene
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(300)]

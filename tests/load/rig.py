@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from redis import Redis
 from sqlalchemy import create_engine, make_url
 
+from tests.databases import REDIS_URL
 from tests.load.crowd import CHANNELS, Crowd, staff_of_channel
 from tests.rig import Rig
 
@@ -35,8 +36,6 @@ ROLES: Mapping[str, Sequence[str]] = {
     "scheduler-2": ("scheduler",),
 }
 FEW = list(ROLES)[:4]
-WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-REDIS_URL = os.environ.get("LIANKE_TEST_REDIS", f"redis://127.0.0.1:6379/{9 + int(WORKER) % 6}")
 MORE = """
 [redis]
 url = "{redis}"

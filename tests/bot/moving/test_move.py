@@ -279,8 +279,10 @@ def test_a_server_in_use_is_no_source(kind: str, other_file: URL) -> None:
         database = Database(url.render_as_string(hide_password=False), pool_size=1)
         runner.upgrade(database)
 
-        with pytest.raises(MoveFailed, match="move_source_busy"):
-            move(url, other_file, on_progress=silent)
+        with database.read() as session:
+            session.connection()
+            with pytest.raises(MoveFailed, match="move_source_busy"):
+                move(url, other_file, on_progress=silent)
 
         database.dispose()
 
