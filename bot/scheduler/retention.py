@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from scrm.accounts.models import IdempotencyKey
+from scrm.accounts.models import IdempotencyKey, Login
 from scrm.db import Database
 from scrm.inbox.models import EventState, InboxEvent
 from scrm.outbox.models import TERMINAL, OutboxAttempt, OutboxCall
@@ -22,6 +22,7 @@ KEEP_PAYLOADS = timedelta(days=30)  # then an event keeps only its key, so that 
 KEEP_EVENTS = timedelta(days=400)  # then even a copy of it would be quarantined for its age
 KEEP_CALLS = timedelta(days=400)
 KEEP_IDEMPOTENCY_KEYS = timedelta(days=7)
+KEEP_LOGINS = timedelta(days=90)  # after their end; that somebody was in is told by the audit trail for good
 
 FINISHED = (EventState.DONE, EventState.IGNORED)
 
@@ -34,6 +35,7 @@ def prune(database: Database, *, now: datetime) -> int:
             _repeat(database, lambda session: _delete_events(session, now - KEEP_EVENTS)),
             _walk(database, lambda session, after: _delete_calls(session, now - KEEP_CALLS, after)),
             _repeat(database, lambda session: _delete_keys(session, now - KEEP_IDEMPOTENCY_KEYS)),
+            _repeat(database, lambda session: _delete_logins(session, now - KEEP_LOGINS)),
         )
     )
 
@@ -97,3 +99,10 @@ def _delete_keys(session: Session, before: datetime) -> int:
     if found:
         session.execute(delete(IdempotencyKey).where(tuple_(*key).in_(found)))
     return len(found)
+
+
+def _delete_logins(session: Session, before: datetime) -> int:
+    due = select(Login.id).where(Login.until < before).order_by(Login.until).limit(BATCH)
+    ids = list(session.scalars(due))
+    session.execute(delete(Login).where(Login.id.in_(ids)))
+    return len(ids)

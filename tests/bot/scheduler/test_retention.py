@@ -9,7 +9,8 @@ from sqlalchemy import event, func, insert, select
 from sqlalchemy.orm import Session
 
 from bot.scheduler import retention
-from scrm.accounts.models import IdempotencyKey
+from scrm.accounts.models import Account, IdempotencyKey, Login, LoginWay
+from scrm.accounts.roles import Reach, Role
 from scrm.db import Database
 from scrm.inbox import service as inbox
 from scrm.inbox.models import EventState, InboxEvent
@@ -98,4 +99,19 @@ def test_many_rows_go_in_batches_of_bounded_size(database: Database, monkeypatch
             for model in (InboxEvent, OutboxCall, OutboxAttempt, IdempotencyKey)
         ]
     assert counts == [0, 0, 0, 25]
-    assert len(commits) == 4 + 4 + 4 + 2
+    assert len(commits) == 4 + 4 + 4 + 2 + 1
+
+
+def test_sessions_go_90_days_after_their_end(database: Database) -> None:
+    with database.write() as session:
+        account = Account(name="王敏", role=Role.SALES, reach=Reach.OWN, created_at=NOW)
+        session.add(account)
+        session.flush()
+        for name, until in (("old", days(91)), ("young", days(89)), ("live", days(-1))):
+            fields = {"account_id": account.id, "way": LoginWay.SCAN, "created_at": NOW, "seen_at": NOW}
+            session.add(Login(id=name, until=until, **fields))
+
+    retention.prune(database, now=NOW)
+
+    with database.read() as session:
+        assert sorted(session.scalars(select(Login.id))) == ["live", "young"]
