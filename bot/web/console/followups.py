@@ -223,7 +223,7 @@ def _answer(
     """This week's count, who wrote most of it, and who wrote nothing."""
     t, total = visit.t, sum(counts.values())
     count = t("log_count", n=f"{total:,}") if total else t("log_none")
-    space = "" if t.language == "zh" else ": "
+    space = " " if t.language == "zh" else ": "
     parts = [Part(f"{period.text}{space}{count}", asked.url(**period.days), t("log_count_why"))]
     if not counts:
         return parts

@@ -46,7 +46,7 @@ def test_the_week_is_said_by_whom_and_by_whom_not(desk: Desk, enter: Enter, mate
 
     page = enter(Role.ADMIN).get(PATH).text
 
-    assert "本周3 条跟进</a>，" in page
+    assert "本周 3 条跟进</a>，" in page
     assert "王敏最多（2 条）</a>，" in page
     assert "李四 还没有</a>。" in page
     assert contents(page) == ["发了样品", "一", "二", "上周的记录"]
@@ -116,7 +116,7 @@ def test_a_rep_sees_what_is_about_his_customers_and_no_colleagues(desk: Desk, en
     page = browser.get(PATH).text
 
     assert contents(page) == ["一"]
-    assert "本周1 条跟进" in page
+    assert "本周 1 条跟进" in page
     assert "张三" not in page
     assert contents(browser.get(f"{PATH}?staff=zhangsan").text) == []
     assert browser.post(f"{PATH}/export").status_code == 403
