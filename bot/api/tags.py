@@ -12,12 +12,10 @@ from bot.api import paging
 from bot.api.people import StaffRef, get_staff, staff_by_id, staff_ref
 from bot.api.routes import Call, Routes
 from bot.api.types import Answer, Body, Id, Line, Page, PageQuery
-from scrm.accounts.models import Staff
 from scrm.contacts import service as contacts
-from scrm.contacts.models import Relation, RelationState
-from scrm.errors import Invalid, Refused
+from scrm.errors import Invalid
 from scrm.ids import new_id
-from scrm.tags import queries, service
+from scrm.tags import by_hand, queries, service
 from scrm.tags.models import Tag, TagGroup, TagSource
 from scrm.tags.queries import TagRow
 
@@ -130,64 +128,18 @@ def change_contact_tags(call: Call, contact_id: str, body: SetTagsBody) -> SetTa
     if both:
         text = f"不能同时添加和去掉：{'、'.join(sorted(both))}"
         raise Invalid("tags_contradict", text, {"remove": text})
-    contact = contacts.get_contact(call.session, contact_id)
-    live = _live_relations(call.session, contact.id)
-    external_userid = contacts.external_userid_of(call.session, contact.id)
-    if not live or external_userid is None:
-        raise Refused(
-            "contact_without_relation", "该客户没有好友关系，企业微信中无法打标签；请先让员工添加客户"
-        )
-    staff = _staff_for(call.session, body.staff, live, contact.owner_id)
-    adds = service.resolve_tags(call.session, body.add)
-    removes = service.resolve_tags(call.session, body.remove)
-    unique = f"api:{new_id()}"
-    if removes:
-        for one in [staff] if body.staff else live.values():
-            service.remove_tags(
-                call.session,
-                contact_id=contact.id,
-                staff_id=one.id,
-                userid=one.userid,
-                external_userid=external_userid,
-                tag_ids=[tag.id for tag in removes],
-                unique=unique,
-                now=call.now,
-                actor=call.actor,
-            )
-    if adds:
-        service.set_tags(
-            call.session,
-            contact_id=contact.id,
-            staff_id=staff.id,
-            userid=staff.userid,
-            external_userid=external_userid,
-            tag_ids=[tag.id for tag in adds],
-            source=TagSource.API,
-            unique=unique,
-            now=call.now,
-            actor=call.actor,
-        )
-    return _of_contact(call.session, contact.id)
-
-
-def _live_relations(session: Session, contact_id: str) -> dict[str, Staff]:
-    """Staff id → member, of those the contact is connected with, longest first."""
-    rows: list[Relation] = contacts.list_relations(session, contact_id)
-    ids = [row.staff_id for row in rows if row.state is RelationState.ACTIVE]
-    people = staff_by_id(session, set(ids))
-    return {staff_id: people[staff_id] for staff_id in ids}
-
-
-def _staff_for(session: Session, named: str | None, live: dict[str, Staff], owner_id: str | None) -> Staff:
-    """In whose name tags are set. Raises Invalid for somebody who is not connected with the contact."""
-    if named is None:
-        return live.get(owner_id or "") or next(iter(live.values()))
-    staff = get_staff(session, named)
-    if staff.id not in live:
-        raise Invalid(
-            "staff_not_related", f"{staff.name} 不是该客户的好友，请换一位员工", {"staff": "不是该客户的好友"}
-        )
-    return staff
+    by_hand.change_tags(
+        call.session,
+        contact_id,
+        add=service.resolve_tags(call.session, body.add),
+        remove=service.resolve_tags(call.session, body.remove),
+        staff=get_staff(call.session, body.staff) if body.staff else None,
+        source=TagSource.API,
+        unique=f"api:{new_id()}",
+        actor=call.actor,
+        now=call.now,
+    )
+    return _of_contact(call.session, contact_id)
 
 
 def _of_contact(session: Session, contact_id: str) -> SetTagPage:

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 
 from werkzeug.datastructures import LanguageAccept
 
-from bot.web import words, words_console
+from bot.web import words, words_console, words_people
 
-TEXTS: Mapping[str, tuple[str, str]] = {**words.TEXTS, **words_console.TEXTS}
+TEXTS: Mapping[str, tuple[str, str]] = {
+    **words.TEXTS,
+    **words_console.TEXTS,
+    **words_people.TEXTS,
+}
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}
 _OFFERED = {"zh-CN": "zh", "zh": "zh", "zh-TW": "zh", "zh-HK": "zh", "en": "en", "en-US": "en"}

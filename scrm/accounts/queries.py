@@ -84,3 +84,11 @@ def list_departments(session: Session, *, limit: int = 5000) -> list[Department]
     """The tree's departments, parents first where WeCom numbers them so."""
     query = select(Department).order_by(Department.parent_id, Department.position.desc(), Department.id)
     return list(session.scalars(query.limit(limit)))
+
+
+def list_reps(session: Session, *, seen: Collection[str] | None, limit: int = 500) -> list[Staff]:
+    """Members who serve customers and have not left, by name; only those ``seen``, None for all."""
+    query = select(Staff).where(Staff.serves.is_(True), Staff.status == StaffStatus.ACTIVE)
+    if seen is not None:
+        query = query.where(Staff.id.in_(seen))
+    return list(session.scalars(query.order_by(Staff.name, Staff.id).limit(limit)))

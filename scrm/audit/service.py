@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from scrm.audit.models import AuditEntry, AuditHead
@@ -71,6 +71,14 @@ def _lock_head(session: Session) -> AuditHead:
         return found
     insert_ignore(session, AuditHead, [{"id": HEAD, "n": 0, "digest": GENESIS}])
     return session.scalars(head).one()
+
+
+def count_deeds(session: Session, actor: str, action: str, *, since: datetime) -> int:
+    """How often somebody did this since then. After an ``append`` of the same transaction nobody can slip between."""
+    found = select(func.count()).where(
+        AuditEntry.actor == actor, AuditEntry.action == action, AuditEntry.at >= since
+    )
+    return session.scalar(found) or 0
 
 
 def verify(session: Session) -> Verdict:

@@ -8,13 +8,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, or_, select, union
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, union
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from scrm import seal
 from scrm.accounts.models import Staff
 from scrm.channels.models import Channel
-from scrm.contacts.models import Contact, ContactIdentity, Relation, Stage
+from scrm.contacts.models import Contact, ContactIdentity, Relation, RelationState, Stage
+from scrm.contacts.service import LIVE
 from scrm.dialects import begins_with
 from scrm.tags.models import ContactTag
 from scrm.tags.queries import ContactTagRow, tags_of_contacts
@@ -30,8 +31,40 @@ class Presence(StrEnum):
 
 
 @dataclass(frozen=True)
+class Added:
+    """By a connection with this member, made from ``since`` until before ``until``, in whatever state it is now.
+
+    ``answered``: whether the rep has responded; those who left before that are no longer waited for.
+    """
+
+    staff_id: str
+    since: datetime | None = None
+    until: datetime | None = None
+    answered: bool | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """What holds for such a relation; all states are named, so that the index finds the period in each."""
+        waits = self.answered is False
+        found = [
+            Relation.staff_id == self.staff_id,
+            Relation.state.in_(LIVE if waits else tuple(RelationState)),
+        ]
+        if self.since is not None:
+            found.append(Relation.added_at >= self.since)
+        if self.until is not None:
+            found.append(Relation.added_at < self.until)
+        if self.answered is not None:
+            first = Relation.first_response_at
+            found.append(first.is_(None) if waits else first.is_not(None))
+        return found
+
+
+@dataclass(frozen=True)
 class ContactFilter:
-    """Which contacts; None means any. ``q`` is the beginning of a name or remark, or a whole phone number."""
+    """Which contacts; None means any. ``q`` is the beginning of a name or remark, or a whole phone number.
+
+    ``waits``: somebody is connected with the contact, and no rep has responded yet.
+    """
 
     owner_id: str | None = None
     channel_id: str | None = None
@@ -42,6 +75,8 @@ class ContactFilter:
     created_from: datetime | None = None
     created_to: datetime | None = None
     ids: Collection[str] | None = None
+    waits: bool = False
+    added: Added | None = None
 
 
 @dataclass(frozen=True)
@@ -66,19 +101,30 @@ def list_contacts(
     """Newest first, at most ``limit``; ``before`` is (created_at, id) of the last one of the page before."""
     query = (
         select(Contact)
-        .where(*_conditions(which))
+        .where(*_conditions(which), *_ways(session, which))
         .order_by(Contact.created_at.desc(), Contact.id.desc())
         .limit(limit)
     )
-    if which.tag_ids is not None:
-        query = query.where(_found(session, [_tagged(which.tag_ids)]))
-    if which.q:
-        query = query.where(_found(session, _matching(session, which.q)))
     if before is not None:
         at, contact_id = before
         # `<= at` alone can be sought in the index; without it each page would walk there from the newest row.
         query = query.where(Contact.created_at <= at, or_(Contact.created_at < at, Contact.id < contact_id))
     return list(session.scalars(query))
+
+
+def count_contacts(session: Session, which: ContactFilter, *, most: int) -> int:
+    """How many there are; counting stops at ``most``, so that it costs the same however many there are."""
+    found = select(Contact.id).where(*_conditions(which), *_ways(session, which)).limit(most)
+    return session.scalar(select(func.count()).select_from(found.subquery())) or 0
+
+
+def _ways(session: Session, which: ContactFilter) -> list[ColumnElement[bool]]:
+    found = []
+    if which.tag_ids is not None:
+        found.append(_found(session, [_tagged(which.tag_ids)]))
+    if which.q:
+        found.append(_found(session, _matching(session, which.q)))
+    return found
 
 
 def _conditions(which: ContactFilter) -> list[ColumnElement[bool]]:
@@ -98,7 +144,17 @@ def _conditions(which: ContactFilter) -> list[ColumnElement[bool]]:
         found.append(Contact.created_at < which.created_to)
     if which.ids is not None:
         found.append(Contact.id.in_(which.ids))
+    if which.waits:
+        found.append(_waits())
+    if which.added is not None:
+        found.append(Contact.id.in_(select(Relation.contact_id).where(*which.added.conditions())))
     return found
+
+
+def _waits() -> ColumnElement[bool]:
+    mine = Relation.contact_id == Contact.id
+    answered = exists().where(mine, Relation.first_response_at.is_not(None)).correlate(Contact)
+    return and_(exists().where(mine, Relation.state.in_(LIVE)).correlate(Contact), ~answered)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect, request
 from sqlalchemy.orm import Session
 
+from bot.web.contact import forms, profile, stream
+from bot.web.contact.forms import Claim, Draft
 from bot.web.links import Expired, Grant
-from bot.web.sidebar import forms, profile, stream
 from bot.web.sidebar.access import Visitor, admit, read_form, read_link, read_visit, remember
-from bot.web.sidebar.forms import Claim, Draft
 from bot.web.site import Screen, Site
 from scrm.errors import Invalid
 from scrm.followups.queries import list_followups
@@ -79,9 +79,9 @@ def _show(
     cursor = request.args.get("cursor") if request.method == "GET" else None
     try:
         lines = (
-            stream.followups(screen, session, visitor, cursor=cursor)
+            stream.followups(screen, session, contact_id, cursor=cursor)
             if tab == "followups"
-            else stream.timeline(screen, session, visitor, kind=kind, cursor=cursor)
+            else stream.timeline(screen, session, visitor.card, kind=kind, cursor=cursor)
         )
     except Invalid:  # a cursor we never made
         return _go(screen, contact_id, tab=tab)
@@ -91,7 +91,7 @@ def _show(
         "sidebar/profile.html",
         422 if errors else 200,
         contact_id=contact_id,
-        head=profile.build(screen, visitor, assignments, latest),
+        head=profile.build(screen, visitor.card, assignments, latest, me=visitor.staff),
         stream=lines,
         tab=tab,
         kind=kind,
@@ -119,7 +119,7 @@ def _write(screen: Screen, contact_id: str) -> Response:
         return _again(screen, visit, draft, errors)
     with screen.site.database.write() as session:
         visitor = admit(session, visit)
-        claimed = forms.claim(session, form, visitor.staff.id, draft, now=screen.now)
+        claimed = forms.claim(session, form.nonce, visitor.staff.id, draft, now=screen.now)
         if claimed is Claim.FIRST:
             _keep(screen, session, visitor, checked)
     if claimed is Claim.OTHER:

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.web.contact.forms import Draft, check, clean
 from bot.web.links import Grant
-from bot.web.sidebar.forms import Draft, check, clean
 from bot.web.texts import Words
 from bot.web.times import Calendar
 from scrm.accounts.models import StaffStatus

@@ -11,7 +11,6 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bot.web.links import Grant
 from bot.web.times import Calendar
 from scrm.accounts.models import IdempotencyKey
 from scrm.dialects import insert_ignore
@@ -126,15 +125,15 @@ def _instant(day: date, calendar: Calendar) -> datetime:
     return next((moment for moment in moments if moment > calendar.now), calendar.now + timedelta(minutes=1))
 
 
-def claim(session: Session, form: Grant, staff_id: str, draft: Draft, *, now: datetime) -> Claim:
-    """Use the form's one chance, in the transaction of the follow-up."""
-    key = f"form:{form.nonce}"
-    row = {"token_id": staff_id, "key": key, "request_hash": draft.fingerprint, "created_at": now}
+def claim(session: Session, nonce: str, owner_id: str, draft: Draft, *, now: datetime) -> Claim:
+    """Use the one chance of this person's form, in the transaction of the follow-up."""
+    key = f"form:{nonce}"
+    row = {"token_id": owner_id, "key": key, "request_hash": draft.fingerprint, "created_at": now}
     if insert_ignore(session, IdempotencyKey, [row]) == 1:
         return Claim.FIRST
     kept = session.scalar(
         select(IdempotencyKey.request_hash).where(
-            IdempotencyKey.token_id == staff_id, IdempotencyKey.key == key
+            IdempotencyKey.token_id == owner_id, IdempotencyKey.key == key
         )
     )
     return Claim.AGAIN if kept == draft.fingerprint else Claim.OTHER

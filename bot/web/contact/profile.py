@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from bot.api.contacts import mask_phone
 from bot.web.bidi import isolated, plain
-from bot.web.sidebar.access import Visitor
 from bot.web.site import Screen
 from bot.web.times import Moment
+from scrm.accounts.models import Staff
 from scrm.contacts.models import Relation, RelationState
+from scrm.contacts.queries import ContactCard
 from scrm.followups.models import Followup
 from scrm.routing.models import Assignment
 from scrm.routing.rules import sentence
@@ -26,6 +27,7 @@ ENDED = (RelationState.LOST, RelationState.REMOVED)
 class TagLine:
     """A tag and who set it."""
 
+    id: str
     name: str
     group: str
     by: str
@@ -39,6 +41,7 @@ class RelationLine:
     state: str
     is_live: bool
     at: Moment | None
+    answered: Moment | None
     remark: str | None
 
 
@@ -83,22 +86,28 @@ class Profile:
 
 
 def build(
-    screen: Screen, visitor: Visitor, assignments: list[Assignment], latest: Followup | None
+    screen: Screen,
+    card: ContactCard,
+    assignments: list[Assignment],
+    latest: Followup | None,
+    *,
+    me: Staff | None,
 ) -> Profile:
-    """The head of this contact's page for this rep."""
-    contact = visitor.card.contact
+    """The head of this contact's page for ``me``, the member who looks; None for somebody who is no member."""
+    contact = card.contact
     name = plain(contact.name).strip() or screen.t("no_name")
-    mine = next((row for row, person in visitor.card.relations if person.id == visitor.staff.id), None)
-    added = mine.added_at if mine and mine.added_at else None
+    mine = next((row for row, person in card.relations if me and person.id == me.id), None)
+    shown = mine or next((row for row, _ in card.relations), None)
+    added = shown.added_at if shown and shown.added_at else None
     since = screen.calendar.moment(added or contact.created_at)
-    owner, before = _owners(screen, visitor, assignments)
-    tag_lines = [_tag(screen, visitor, row) for row in visitor.card.tags]
+    owner, before = _owners(screen, card, assignments, me)
+    tag_lines = [_tag(screen, card, row) for row in card.tags]
     return Profile(
         name=name,
         initial=initial(name),
         hue=zlib.crc32(contact.id.encode()) % HUES,
         stage=screen.t.of(STAGES, contact.stage.value),
-        source=_source(screen, visitor, mine),
+        source=_source(screen, card, shown),
         since=screen.t("since" if added else "since_lead", at=since.text),
         since_full=since.full,
         owner=owner,
@@ -107,7 +116,7 @@ def build(
         tag_lines=tag_lines,
         phone=mask_phone(contact.phone),
         company=plain(contact.corp_name) if contact.corp_name else None,
-        relations=_relations(screen, visitor),
+        relations=_relations(screen, card),
         banner=_banner(screen, mine),
         next=_next(screen, latest),
     )
@@ -118,19 +127,19 @@ def initial(name: str) -> str:
     return next((character.upper() for character in name if character.isalnum()), "·")[:1]
 
 
-def _source(screen: Screen, visitor: Visitor, mine: Relation | None) -> str:
-    if visitor.card.channel:
-        return visitor.card.channel.name
-    if mine is None:
+def _source(screen: Screen, card: ContactCard, shown: Relation | None) -> str:
+    if card.channel:
+        return card.channel.name
+    if shown is None:
         return screen.t("unknown_source")
-    return screen.t.find(f"add_way_{mine.add_way}") or screen.t("direct")
+    return screen.t.find(f"add_way_{shown.add_way}") or screen.t("direct")
 
 
 def _owners(
-    screen: Screen, visitor: Visitor, assignments: list[Assignment]
+    screen: Screen, card: ContactCard, assignments: list[Assignment], me: Staff | None
 ) -> tuple[OwnerLine, list[OwnerLine]]:
     """The present owner and the ones before, newest first."""
-    owner = visitor.card.owner
+    owner = card.owner
     lines = [
         OwnerLine(
             str(row.detail.get("staff", "")),
@@ -144,26 +153,26 @@ def _owners(
     current = assignments[0] if assignments and owner and assignments[0].staff_id == owner.id else None
     if owner is None:
         return OwnerLine(screen.t("unowned"), "", None), lines
-    text = screen.t("mine") if owner.id == visitor.staff.id else screen.t("owned_by", name=owner.name)
+    text = screen.t("mine") if me and owner.id == me.id else screen.t("owned_by", name=owner.name)
     if current is None:
         return OwnerLine(text, screen.t("why_unknown"), None), lines
     return OwnerLine(text, lines[0].why, lines[0].at), lines[1:]
 
 
-def _tag(screen: Screen, visitor: Visitor, row: ContactTagRow) -> TagLine:
-    people = {person.id: person.name for _, person in visitor.card.relations}
-    channel = visitor.card.channel
+def _tag(screen: Screen, card: ContactCard, row: ContactTagRow) -> TagLine:
+    people = {person.id: person.name for _, person in card.relations}
+    channel = card.channel
     source = screen.t(f"tag_source_{row.link.source.value}")
     if row.link.source is TagSource.CHANNEL and channel and row.link.source_ref == channel.id:
         source = screen.t("tag_source_channel_named", channel=channel.name)
     staff = people.get(row.link.staff_id, screen.t("nothing"))
     at = screen.calendar.moment(row.link.set_at).text
-    return TagLine(row.tag.name, row.group, screen.t("tag_by", source=source, staff=staff, at=at))
+    return TagLine(row.tag.id, row.tag.name, row.group, screen.t("tag_by", source=source, staff=staff, at=at))
 
 
-def _relations(screen: Screen, visitor: Visitor) -> list[RelationLine]:
+def _relations(screen: Screen, card: ContactCard) -> list[RelationLine]:
     lines = []
-    for relation, person in visitor.card.relations:
+    for relation, person in card.relations:
         at = relation.lost_at if relation.state in ENDED else relation.added_at
         lines.append(
             RelationLine(
@@ -171,6 +180,9 @@ def _relations(screen: Screen, visitor: Visitor) -> list[RelationLine]:
                 state=screen.t(f"state_{relation.state.value}"),
                 is_live=relation.state in (RelationState.ACTIVE, RelationState.HALF),
                 at=screen.calendar.moment(at) if at else None,
+                answered=screen.calendar.moment(relation.first_response_at)
+                if relation.first_response_at
+                else None,
                 remark=isolated(relation.remark) or None,
             )
         )

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from bot.api import paging
 from bot.api.people import staff_by_id
 from bot.web.bidi import isolated
-from bot.web.sidebar.access import Visitor
 from bot.web.site import Screen
 from bot.web.times import Moment
+from scrm.accounts.queries import staff_by_userid
+from scrm.contacts.queries import ContactCard
 from scrm.followups.models import Followup
 from scrm.followups.queries import list_followups
 from scrm.timeline.models import TimelineEntry
@@ -61,22 +62,20 @@ class Stream:
 
 
 def timeline(
-    screen: Screen, session: Session, visitor: Visitor, *, kind: str | None, cursor: str | None
+    screen: Screen, session: Session, card: ContactCard, *, kind: str | None, cursor: str | None
 ) -> Stream:
     """A page of the contact's timeline, newest first."""
     before = paging.decode(cursor, datetime, int) if cursor else None
-    contact_id = visitor.card.contact.id
-    rows = list_entries(session, contact_id, before=before, limit=PAGE + 1, kind=kind)
+    rows = list_entries(session, card.contact.id, before=before, limit=PAGE + 1, kind=kind)
     page, after = paging.cut(rows, PAGE, lambda row: (row.at, row.id))
-    names = {person.userid: person.name for _, person in visitor.card.relations}
-    names[visitor.staff.userid] = visitor.staff.name
+    names = _names(session, card, page)
     return Stream(_by_day(screen, page, lambda row: _entry(screen, row, names)), after)
 
 
-def followups(screen: Screen, session: Session, visitor: Visitor, *, cursor: str | None) -> Stream:
+def followups(screen: Screen, session: Session, contact_id: str, *, cursor: str | None) -> Stream:
     """A page of the contact's follow-ups, newest first."""
     before = paging.decode(cursor, datetime, str) if cursor else None
-    rows = list_followups(session, before=before, limit=PAGE + 1, contact_id=visitor.card.contact.id)
+    rows = list_followups(session, before=before, limit=PAGE + 1, contact_id=contact_id)
     page, after = paging.cut(rows, PAGE, lambda row: (row.at, row.id))
     names = {key: staff.name for key, staff in staff_by_id(session, {row.staff_id for row in page}).items()}
     return Stream(_by_day(screen, page, lambda row: _followup(screen, row, names)), after)
@@ -85,6 +84,13 @@ def followups(screen: Screen, session: Session, visitor: Visitor, *, cursor: str
 def _by_day(screen: Screen, rows: Sequence[Row], line: Callable[[Row], Any]) -> list[tuple[str, list[Any]]]:
     grouped = groupby(rows, key=lambda row: screen.calendar.day(row.at))  # type: ignore[attr-defined]
     return [(day, [line(row) for row in inside]) for day, inside in grouped]
+
+
+def _names(session: Session, card: ContactCard, page: Sequence[TimelineEntry]) -> dict[str, str]:
+    """Names by userid: of the members the contact knows and of others who did something here."""
+    names = {person.userid: person.name for _, person in card.relations}
+    actors = {row.actor.removeprefix("staff:") for row in page if row.actor.startswith("staff:")}
+    return names | {key: staff.name for key, staff in staff_by_userid(session, actors - names.keys()).items()}
 
 
 def _entry(screen: Screen, row: TimelineEntry, names: dict[str, str]) -> Entry:
@@ -115,9 +121,11 @@ def _followup(screen: Screen, row: Followup, names: dict[str, str]) -> FollowupL
 
 
 def _actor(screen: Screen, actor: str, names: dict[str, str], text: str) -> str:
-    """Who did it, where the sentence does not say so: a member or a program."""
+    """Who did it, where the sentence does not say so: a member, an account of the console, or a program."""
     kind, _, name = actor.partition(":")
     if kind == "staff":
         member = names.get(name, name)
         return "" if member in text else member
+    if kind == "account":
+        return isolated(name)  # type: ignore[no-any-return]
     return screen.t("by_token", name=name) if kind == "token" else ""
