@@ -84,3 +84,9 @@ def list_departments(session: Session, *, limit: int = 5000) -> list[Department]
     """The tree's departments, parents first where WeCom numbers them so."""
     query = select(Department).order_by(Department.parent_id, Department.position.desc(), Department.id)
     return list(session.scalars(query.limit(limit)))
+
+
+def list_serving(session: Session, *, limit: int = 1000) -> list[Staff]:
+    """Members whom a channel may name: active and allowed to serve customers; those on leave too."""
+    query = select(Staff).where(Staff.status == StaffStatus.ACTIVE, Staff.serves.is_(True))
+    return list(session.scalars(query.order_by(Staff.name, Staff.userid).limit(limit)))
