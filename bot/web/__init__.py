@@ -50,6 +50,7 @@ def _site(product: Product) -> Site:
         base_url=config.app.base_url,
         is_secure=config.is_secure,
         sandbox_url=f"{api.scheme}://{api.netloc}" if is_local(config.wecom.api_base) else None,
+        wake=product.wakeups.wake,
     )
 
 

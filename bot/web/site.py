@@ -33,6 +33,7 @@ class Site:
     base_url: str
     is_secure: bool
     sandbox_url: str | None
+    wake: Callable[[], None]  # tells the workers that a commit may have left work to do
 
     @cached_property
     def assets(self) -> dict[str, str]:
@@ -62,6 +63,11 @@ class Screen:
     def asset(self, name: str) -> str:
         """A static file, to be kept by browsers for ever."""
         return url_for("web.static", filename=name, v=self.site.assets[name])
+
+    @property
+    def is_language_said(self) -> bool:
+        """Whether the address says the language, so that links should too."""
+        return self._lang is not None
 
     def other_language(self) -> str:
         """This very address in the other language."""

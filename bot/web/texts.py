@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 from werkzeug.datastructures import LanguageAccept
 
-from bot.web import words, words_console, words_people
+from bot.web import words, words_channels, words_console, words_overview, words_people
 
 TEXTS: Mapping[str, tuple[str, str]] = {
     **words.TEXTS,
     **words_console.TEXTS,
     **words_people.TEXTS,
+    **words_channels.TEXTS,
+    **words_overview.TEXTS,
 }
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}

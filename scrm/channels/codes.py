@@ -85,11 +85,12 @@ def _creation_failed(session: Session, code: ChannelCode) -> bool:
 
 
 def _pool_of(session: Session, channel: Channel, *, now: datetime, tz: tzinfo) -> rules.Pool:
-    members = _members(session, [channel.id], now=now, tz=tz).get(channel.id, [])
-    return _pool(channel, members, now.astimezone(tz))
+    members = members_now(session, [channel.id], now=now, tz=tz).get(channel.id, [])
+    return pool_now(channel, members, now.astimezone(tz))
 
 
-def _pool(channel: Channel, members: Sequence[rules.PoolMember], local: datetime) -> rules.Pool:
+def pool_now(channel: Channel, members: Sequence[rules.PoolMember], local: datetime) -> rules.Pool:
+    """Who serves the channel at ``local``, paused or not. Raises Refused when nobody can."""
     if channel.state == ChannelState.PAUSED:
         return rules.paused_pool(members)
     return rules.pool(members, channel.schedule, channel.daily_limit, local)
@@ -100,7 +101,7 @@ def day_start(now: datetime, tz: tzinfo) -> datetime:
     return datetime.combine(now.astimezone(tz).date(), time.min, tzinfo=tz).astimezone(UTC)
 
 
-def _members(
+def members_now(
     session: Session, channel_ids: Sequence[str], *, now: datetime, tz: tzinfo
 ) -> dict[str, list[rules.PoolMember]]:
     """Channel id → its pool as of now, in two queries."""
@@ -123,6 +124,7 @@ def _members(
             available=staff.status == StaffStatus.ACTIVE and staff.serves and not staff.on_leave,
             taken_today=taken.get((link.channel_id, link.staff_id), 0),
             daily_limit=link.daily_limit,
+            on_leave=staff.on_leave and staff.status == StaffStatus.ACTIVE and staff.serves,
         )
         found.setdefault(link.channel_id, []).append(member)
     return found
@@ -137,7 +139,7 @@ def keep_codes_right(session: Session, *, now: datetime, tz: tzinfo, limit: int 
     owed, after = 0, ""
     while rows := _codes_after(session, after):
         after = rows[-1][1].id
-        members = _members(session, [channel.id for channel, _ in rows], now=now, tz=tz)
+        members = members_now(session, [channel.id for channel, _ in rows], now=now, tz=tz)
         for channel, code in rows:
             owed += _keep(session, channel, code, members.get(channel.id, []), now=now, tz=tz)
             if owed >= limit:
@@ -166,7 +168,7 @@ def _keep(
     tz: tzinfo,
 ) -> bool:
     try:
-        serving = _pool(channel, members, now.astimezone(tz))
+        serving = pool_now(channel, members, now.astimezone(tz))
     except Refused:
         code.error = code.error or NO_STAFF
         return False

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from scrm import batch
 from scrm.accounts.models import Staff
-from scrm.channels.models import Channel, ChannelCode, ChannelStaff, ChannelTag
+from scrm.channels.models import Channel, ChannelCode, ChannelStaff, ChannelTag, MediaFile
 from scrm.errors import NotFound
 from scrm.tags.models import Tag, TagGroup
 
@@ -31,6 +31,13 @@ def get_code(session: Session, channel_id: str) -> ChannelCode:
     if code is None:
         raise NotFound("channel_code_not_found", f"渠道 {channel_id} 还没有渠道码")
     return code
+
+
+def codes_of(session: Session, channel_ids: Sequence[str]) -> list[ChannelCode]:
+    """The codes of these channels, in one query."""
+    if not channel_ids:
+        return []
+    return list(session.scalars(select(ChannelCode).where(ChannelCode.channel_id.in_(channel_ids))))
 
 
 def find_by_state(session: Session, state: str | None) -> Channel | None:
@@ -126,3 +133,17 @@ def describe(session: Session, channels: Sequence[Channel]) -> dict[str, Channel
     for channel_id, tag_id, name, group in session.execute(tags):
         found[channel_id].tags.append(TagRow(tag_id, name, group))
     return found
+
+
+def newest_images(session: Session, *, limit: int = 12) -> list[MediaFile]:
+    """The pictures of the library kept last, without their content."""
+    query = select(MediaFile).where(MediaFile.kind == "image")
+    return list(session.scalars(query.order_by(MediaFile.id.desc()).limit(limit)))
+
+
+def get_image(session: Session, media_file_id: str) -> MediaFile:
+    """A picture of the library. Raises NotFound."""
+    file = session.get(MediaFile, media_file_id)
+    if file is None or file.kind != "image":
+        raise NotFound("media_not_found", f"没有编号为 {media_file_id} 的图片")
+    return file

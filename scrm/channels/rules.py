@@ -81,13 +81,17 @@ def on_shift(schedule: Sequence[Mapping[str, Any]], local: datetime) -> set[str]
 
 @dataclass(frozen=True)
 class PoolMember:
-    """A member of a channel's pool as of now. ``available``: active, may serve customers, not on leave."""
+    """A member of a channel's pool as of now. ``available``: active, may serve customers, not on leave.
+
+    ``on_leave``: leave is all that keeps them from it.
+    """
 
     userid: str
     is_backup: bool = False
     available: bool = True
     taken_today: int = 0
     daily_limit: int | None = None
+    on_leave: bool = False
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,9 @@ from scrm.tags.queries import ContactTagRow, tags_of_contacts
 FEW = 5_000  # of these it is quicker to fetch all and sort; of more, some come soon on the way from the newest down
 
 
+GONE = (RelationState.LOST, RelationState.REMOVED)
+
+
 class Presence(StrEnum):
     """Whether anybody is still connected with the contact."""
 
@@ -63,7 +66,8 @@ class Added:
 class ContactFilter:
     """Which contacts; None means any. ``q`` is the beginning of a name or remark, or a whole phone number.
 
-    ``waits``: somebody is connected with the contact, and no rep has responded yet.
+    ``waits``: somebody is connected with the contact, and no rep has responded yet. ``left_from``, ``left_to``: a
+    connection ended in between and is over still.
     """
 
     owner_id: str | None = None
@@ -77,6 +81,8 @@ class ContactFilter:
     ids: Collection[str] | None = None
     waits: bool = False
     added: Added | None = None
+    left_from: datetime | None = None
+    left_to: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -146,8 +152,22 @@ def _conditions(which: ContactFilter) -> list[ColumnElement[bool]]:
         found.append(Contact.id.in_(which.ids))
     if which.waits:
         found.append(_waits())
+    if which.left_from is not None or which.left_to is not None:
+        found.append(Contact.id.in_(select(Relation.contact_id).where(*left(which.left_from, which.left_to))))
     if which.added is not None:
         found.append(Contact.id.in_(select(Relation.contact_id).where(*which.added.conditions())))
+    return found
+
+
+def left(since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    """What holds for a relation that ended from ``since`` until before ``until`` and is over still."""
+    # The channel is named so that the index by channel and time serves; some came without one.
+    any_channel = or_(Relation.channel_id.in_(select(Channel.id)), Relation.channel_id.is_(None))
+    found = [any_channel, Relation.state.in_(GONE)]
+    if since is not None:
+        found.append(Relation.lost_at >= since)
+    if until is not None:
+        found.append(Relation.lost_at < until)
     return found
 
 

@@ -15,24 +15,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, tzinfo
 from statistics import median
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, and_, case, exists, func, literal_column, select
+from sqlalchemy import Executable, and_, case, exists, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from scrm.channels.models import Channel, Scan
 from scrm.channels.queries import get_channel
 from scrm.contacts.models import Relation, RelationState
-from scrm.errors import Invalid
+from scrm.reports.periods import LocalDays, day_number, local_days
 from scrm.tags.models import ContactTag
 
-MAX_DAYS = 366
 MAX_CHANNELS = 1000  # compared at once, the newest
 MAX_RESPONSES = 100_000  # a median over more is a median over the latest so many
 
-_GONE = (RelationState.LOST, RelationState.REMOVED)
+GONE = (RelationState.LOST, RelationState.REMOVED)
 
 Bucket = Callable[[InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None], Any], Any]
 
@@ -102,22 +101,6 @@ class _Counts:
         }
 
 
-@dataclass(frozen=True)
-class _Period:
-    """Local days from ``start`` to ``end``, both counted; ``bounds`` are the instants where they begin."""
-
-    start: date
-    end: date
-    bounds: Sequence[datetime]
-
-    def covers(self, column: Any) -> ColumnElement[bool]:
-        return and_(column >= self.bounds[0], column < self.bounds[-1])
-
-    @property
-    def days(self) -> list[date]:
-        return [self.start + timedelta(days=n) for n in range(len(self.bounds) - 1)]
-
-
 def channel_stats(
     session: Session, channel_id: str | None, *, start: date, end: date, tz: tzinfo
 ) -> ChannelStats:
@@ -125,10 +108,10 @@ def channel_stats(
 
     Raises NotFound, and Invalid for a period that is empty or longer than a year.
     """
-    period = _period(start, end, tz)
+    period = local_days(start, end, tz)
     channels = [get_channel(session, channel_id)] if channel_id else None
     which = [channel_id] if channel_id else select(Channel.id)
-    by_day = _count(session, which, period, lambda at, _: _day_number(at, period.bounds))
+    by_day = _count(session, which, period, lambda at, _: day_number(at, period.bounds))
     total = _sum(by_day.values())
     cost = _cost(session, channels)
     spent = _per_contact(cost, sum(_brought(session, which, period).values()))
@@ -141,7 +124,7 @@ def channel_stats(
 
 def compare_channels(session: Session, *, start: date, end: date, tz: tzinfo) -> list[ChannelRow]:
     """A row for each channel, those with most new contacts first. Five queries, however many channels there are."""
-    period = _period(start, end, tz)
+    period = local_days(start, end, tz)
     channels = session.scalars(select(Channel).order_by(Channel.id.desc()).limit(MAX_CHANNELS)).all()
     ids = [channel.id for channel in channels]
     counts = _count(session, ids, period, lambda _, channel_id: channel_id)
@@ -169,29 +152,7 @@ def compare_channels(session: Session, *, start: date, end: date, tz: tzinfo) ->
     return sorted(rows, key=lambda row: (-row.figures.new, -row.figures.scans, row.name))
 
 
-def _period(start: date, end: date, tz: tzinfo) -> _Period:
-    count = (end - start).days + 1
-    if count < 1:
-        raise Invalid("invalid_period", "结束日期早于开始日期", {"end": "应不早于开始日期"})
-    if count > MAX_DAYS:
-        raise Invalid("invalid_period", f"一次最多统计 {MAX_DAYS} 天", {"start": f"最多 {MAX_DAYS} 天"})
-    days = [start + timedelta(days=n) for n in range(count + 1)]
-    return _Period(start, end, [datetime.combine(day, time.min, tzinfo=tz).astimezone(UTC) for day in days])
-
-
-def _day_number(at: Any, bounds: Sequence[datetime]) -> Any:
-    """Which day ``at`` falls into, as SQL: a binary search of CASEs, nine deep for a year."""
-
-    def search(low: int, high: int) -> Any:
-        if high - low == 1:
-            return literal_column(str(low))
-        middle = (low + high) // 2
-        return case((at < bounds[middle], search(low, middle)), else_=search(middle, high))
-
-    return search(0, len(bounds) - 1)
-
-
-def _count(session: Session, which: Any, period: _Period, bucket: Bucket) -> dict[Any, _Counts]:
+def _count(session: Session, which: Any, period: LocalDays, bucket: Bucket) -> dict[Any, _Counts]:
     """Bucket (day number or channel id) → what happened in it. Three queries."""
     found: dict[Any, _Counts] = {}
     for key, scans, new, gone, tagged in session.execute(_scans(which, period, bucket)):
@@ -203,13 +164,13 @@ def _count(session: Session, which: Any, period: _Period, bucket: Bucket) -> dic
     return found
 
 
-def _scans(which: Any, period: _Period, bucket: Bucket) -> Executable:
+def _scans(which: Any, period: LocalDays, bucket: Bucket) -> Executable:
     has_tag = exists().where(ContactTag.contact_id == Scan.contact_id)
     each = (
         select(
             bucket(Scan.at, Scan.channel_id).label("bucket"),
             case((Scan.is_new, 1), else_=0).label("new"),
-            case((and_(Scan.is_new, Relation.state.in_(_GONE)), 1), else_=0).label("gone"),
+            case((and_(Scan.is_new, Relation.state.in_(GONE)), 1), else_=0).label("gone"),
             case((and_(Scan.is_new, has_tag), 1), else_=0).label("tagged"),
         )
         .select_from(Scan)
@@ -221,16 +182,16 @@ def _scans(which: Any, period: _Period, bucket: Bucket) -> Executable:
     return select(each.c.bucket, func.count(), *sums).group_by(each.c.bucket)
 
 
-def _losses(which: Any, period: _Period, bucket: Bucket) -> Executable:
+def _losses(which: Any, period: LocalDays, bucket: Bucket) -> Executable:
     each = (
         select(bucket(Relation.lost_at, Relation.channel_id).label("bucket"), Relation.contact_id)
-        .where(Relation.channel_id.in_(which), period.covers(Relation.lost_at), Relation.state.in_(_GONE))
+        .where(Relation.channel_id.in_(which), period.covers(Relation.lost_at), Relation.state.in_(GONE))
         .subquery()
     )
     return select(each.c.bucket, func.count(each.c.contact_id.distinct())).group_by(each.c.bucket)
 
 
-def _responses(which: Any, period: _Period, bucket: Bucket) -> Executable:
+def _responses(which: Any, period: LocalDays, bucket: Bucket) -> Executable:
     pair = and_(Relation.contact_id == Scan.contact_id, Relation.staff_id == Scan.staff_id)
     return (
         select(bucket(Scan.at, Scan.channel_id), Scan.at, Relation.first_response_at)
@@ -243,7 +204,7 @@ def _responses(which: Any, period: _Period, bucket: Bucket) -> Executable:
     )
 
 
-def _brought(session: Session, which: Any, period: _Period) -> dict[str, int]:
+def _brought(session: Session, which: Any, period: LocalDays) -> dict[str, int]:
     """Channel id → new contacts since the channel exists, until the period's end."""
     ever = (
         select(Scan.channel_id, func.count())

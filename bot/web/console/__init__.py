@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from bot.web.console import audit, contact, contacts, entry, followups, overview
+from bot.web.console import (
+    audit,
+    channel_new,
+    channel_page,
+    channels,
+    contact,
+    contacts,
+    entry,
+    followups,
+    overview,
+)
 from bot.web.console.door import Console
 from bot.web.site import Site
 
@@ -17,6 +27,6 @@ def register(blueprint: Blueprint, site: Site) -> Console:
     """Put all pages of the console on the blueprint."""
     console = Console(blueprint, site)
     entry.register(blueprint, site, console)
-    for module in (overview, contacts, contact, followups, audit):
+    for module in (overview, contacts, contact, channels, channel_new, channel_page, followups, audit):
         module.register(console)
     return console

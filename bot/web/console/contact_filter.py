@@ -23,7 +23,7 @@ from scrm.tags.models import Tag
 from scrm.timeline.rules import STAGES
 
 NAMES = (
-    *("q", "owner", "channel", "tag", "stage", "state", "first", "from", "to"),
+    *("q", "owner", "channel", "tag", "stage", "state", "first", "from", "to", "lost_from", "lost_to"),
     *("rep", "rep_from", "rep_to", "rep_first"),
 )
 NONE, DONE = "none", "done"
@@ -61,6 +61,7 @@ def read(
     first = asked.find("first", _one_of(NONE), lambda one: t(f"read_first_{one}"))
     q = asked.find("q", lambda text: text, lambda text: t("read_q", value=plain(text)))
     since, until = _day(asked, "from"), _day(asked, "to")
+    left_from, left_to = _day(asked, "lost_from"), _day(asked, "lost_to")
     return asked, ContactFilter(
         owner_id=owner.id if owner else None,
         channel_id=channel.id if channel else None,
@@ -72,6 +73,8 @@ def read(
         created_to=end_of(until, visit.site.tz),
         waits=first == NONE,
         added=_added(asked, session),
+        left_from=start_of(left_from, visit.site.tz),
+        left_to=end_of(left_to, visit.site.tz),
     )
 
 

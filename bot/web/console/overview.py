@@ -1,10 +1,32 @@
-"""``/console``: what came in, who followed up, what was lost."""
+"""``/console``: what came in, who followed up, what was lost, compared with the period before."""
 
 from __future__ import annotations
 
-from flask import Response
+from dataclasses import dataclass
 
+from flask import Response, request
+
+from bot.web import figures
+from bot.web.console import charts
+from bot.web.console.channels import period_name
 from bot.web.console.door import ANYBODY, Console, Visit
+from bot.web.console.drill import tools
+from bot.web.console.periods import Period, read_period
+from scrm.reports.channels import compare_channels
+from scrm.reports.firsts import Firsts, firsts
+from scrm.reports.overview import Numbers, Overview
+from scrm.reports.overview import overview as overview_of
+
+MOST_ROWS = 10  # of channels and of members; the rest is in the lists they open
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the first run: whether it is done, by looking, and where to do it."""
+
+    name: str
+    is_done: bool
+    url: str | None = None
 
 
 def register(console: Console) -> None:
@@ -12,4 +34,54 @@ def register(console: Console) -> None:
 
     @console.get("", ANYBODY)
     def overview(visit: Visit) -> Response:
-        return visit.page("console/overview.html")
+        period = read_period(request.args, visit.calendar)
+        with visit.read() as session:
+            seen = overview_of(session, start=period.start, end=period.end, tz=visit.site.tz)
+            rows = compare_channels(session, start=period.start, end=period.end, tz=visit.site.tz)
+        with (
+            visit.site.database.read() as session
+        ):  # of the whole corp: a new rep without customers is no new corp
+            begun = firsts(session)
+        brought = [row for row in rows if row.figures.new or row.figures.lost]
+        days = [(day.day, day.new, day.new_before) for day in seen.days]
+        return visit.page(
+            "console/overview.html",
+            answer=_answer(visit, seen, period),
+            period=period,
+            steps=None if begun.has_contacts else _steps(visit, begun),
+            seen=seen,
+            chart=charts.bars(days),
+            channels=brought[:MOST_ROWS],
+            direct=seen.total.new - sum(row.figures.new for row in rows),
+            members=seen.members[:MOST_ROWS],
+            more_members=max(0, len(seen.members) - MOST_ROWS),
+            compared=visit.t("compared", n=period.length),
+            chart_text=visit.t("chart_text", period=period_name(visit, period), new=seen.total.new),
+            **tools(visit),
+        )
+
+
+def _answer(visit: Visit, seen: Overview, period: Period) -> str:
+    """The page's sentence."""
+    t, now, before = visit.t, seen.total, seen.before
+    said = t("overview_new", period=period_name(visit, period), new=figures.count(now.new, t))
+    said += t(_trend(now, before), n=figures.count(abs(now.new - before.new), t))
+    said += t("overview_lost", lost=figures.count(now.lost, t), followups=figures.count(now.followups, t))
+    return said
+
+
+def _trend(now: Numbers, before: Numbers) -> str:
+    if now.new == before.new:
+        return "overview_same"
+    return "overview_more" if now.new > before.new else "overview_fewer"
+
+
+def _steps(visit: Visit, begun: Firsts) -> list[Step]:
+    channels = visit.url("channel_list") if visit.may("channels.read") else None
+    new = visit.url("channel_new") if visit.may("channels.write") else channels
+    return [
+        Step("connected", begun.is_connected, visit.url("start")),
+        Step("staff", begun.has_staff),
+        Step("channel", begun.has_channel, new),
+        Step("scan", begun.has_scan, channels),
+    ]

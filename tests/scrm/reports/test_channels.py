@@ -12,6 +12,7 @@ from scrm.channels.models import Channel, Scan
 from scrm.contacts.models import RelationState
 from scrm.errors import Invalid, NotFound
 from scrm.reports import channels as report
+from scrm.reports.periods import day_number, local_days
 from scrm.tags.models import ContactTag, TagSource
 from tests.plans import Recorder, whole_reads
 from tests.scrm.channels.factory import make_channel, make_contact, make_relation, make_tag
@@ -178,8 +179,8 @@ def test_a_comparison_takes_five_queries_however_many_channels(session, now):
 
 @pytest.mark.parametrize("dialect", [postgresql.dialect(), mysql.dialect()])
 def test_the_statements_compile_for_the_servers_without_date_functions(dialect):
-    period = report._period(DAY1, DAY3, TZ)
-    bucket = lambda at, _: report._day_number(at, period.bounds)  # noqa: E731
+    period = local_days(DAY1, DAY3, TZ)
+    bucket = lambda at, _: day_number(at, period.bounds)  # noqa: E731
     for build in (report._scans, report._losses, report._responses):
         sql = str(build(select(Channel.id), period, bucket).compile(dialect=dialect)).lower()
         assert "case when" in sql

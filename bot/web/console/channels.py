@@ -1,0 +1,173 @@
+"""``/console/channels``: which channel brings whom, at what cost; pictures of codes and of the library."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import segno
+from flask import Response, request
+from PIL import Image
+from sqlalchemy.orm import Session
+
+from bot.api.channel_codes import QUIET_ZONE, CodeState, state_of
+from bot.web import figures
+from bot.web.bidi import plain
+from bot.web.console import charts
+from bot.web.console.door import Console, Visit
+from bot.web.console.drill import tools
+from bot.web.console.periods import Period, read_period
+from scrm.channels.models import ChannelCode, ChannelState
+from scrm.channels.queries import codes_of, get_channel, get_code, get_image
+from scrm.errors import NotFound
+from scrm.reports.channels import ChannelRow, compare_channels
+from scrm.reports.trend import new_by_day
+
+PAGE = 50
+TREND_DAYS = 14
+TABS = ("all", *ChannelState)
+SIZES = (258, 430, 860, 1280)  # pixels, those that WeCom's own admin page offers
+_WHITE = 255
+
+
+@dataclass(frozen=True)
+class Line:
+    """One channel as the list shows it."""
+
+    id: str
+    name: str
+    state: str
+    code: CodeState
+    code_error: str | None
+    row: ChannelRow
+    cost: str
+    response: str
+    points: str
+    trend: list[int]
+
+
+def register(console: Console) -> None:
+    """Put the list at ``/console/channels``."""
+
+    @console.get("/channels", "channels.read")
+    def channel_list(visit: Visit) -> Response:
+        period = read_period(request.args, visit.calendar)
+        tab = request.args.get("state", "all")
+        tab = tab if tab in TABS else "all"
+        wanted = request.args.get("q", "").strip()[:64]
+        with visit.read() as session:
+            rows = compare_channels(session, start=period.start, end=period.end, tz=visit.site.tz)
+            found = [row for row in rows if wanted.casefold() in row.name.casefold()]
+            page = [row for row in found if tab in ("all", row.state)]
+            at = _page_number(len(page))
+            lines = _lines(visit, session, page[(at - 1) * PAGE : at * PAGE])
+        return visit.page(
+            "console/channels.html",
+            answer=answer(visit, rows, period),
+            any_channel=bool(rows),
+            period=period,
+            tab=tab,
+            tabs=[(name, sum(name in ("all", row.state) for row in found)) for name in TABS],
+            wanted=wanted,
+            lines=lines,
+            at=at,
+            more=len(page) > at * PAGE,
+            **tools(visit),
+        )
+
+    @console.get("/channels/<channel_id>/qr/<int:size>.png", "channels.read")
+    def channel_qr(visit: Visit, channel_id: str, size: int) -> Response:
+        if size not in SIZES:
+            raise NotFound("qr_size", "没有这个尺寸")
+        with visit.read() as session:
+            get_channel(session, channel_id)
+            url = get_code(session, channel_id).qr_url
+        if not url:
+            raise NotFound("channel_code_missing", "企业微信还没有给出二维码")
+        answer = Response(qr_png(url, size), mimetype="image/png")
+        if "download" in request.args:
+            answer.headers["Content-Disposition"] = f'attachment; filename="channel-{channel_id}-{size}.png"'
+        return answer
+
+    @console.get("/channels/images/<media_file_id>", "channels.read")
+    def channel_image(visit: Visit, media_file_id: str) -> Response:
+        with visit.read() as session:
+            content = get_image(session, media_file_id).content
+        kind = "image/png" if content.startswith(b"\x89PNG") else "image/jpeg"
+        return Response(content, mimetype=kind)
+
+
+def answer(visit: Visit, rows: Sequence[ChannelRow], period: Period) -> str:
+    """The page's sentence: how many came, and where they cost least."""
+    t = visit.t
+    brought = [row for row in rows if row.figures.new]
+    when = period_name(visit, period)
+    if not brought:
+        return t("channels_nothing", period=when) if rows else t("channels_lead")
+    new = sum(row.figures.new for row in brought)
+    key = "channels_answer" if len(brought) > 1 else "channels_answer_one"
+    said = t(key, period=when, n=len(brought), new=figures.count(new, t))
+    priced = [row for row in brought if row.cost_fen and row.figures.cost_per_contact_fen is not None]
+    if not priced or not sees_costs(visit):
+        return said + t("full_stop")
+    best = min(priced, key=lambda row: row.figures.cost_per_contact_fen or 0)
+    cost = figures.money(best.figures.cost_per_contact_fen)
+    return said + t("channels_cheapest", name=plain(best.name), cost=cost) + t("full_stop")
+
+
+def period_name(visit: Visit, period: Period) -> str:
+    """``近 7 天``."""
+    return visit.t(f"period_{period.name}", start=period.start, end=period.end)
+
+
+def sees_costs(visit: Visit) -> bool:
+    """A cost per contact is told only to those who see all contacts: of some of them it would be wrong."""
+    return visit.actor.sees is None
+
+
+def _page_number(count: int) -> int:
+    asked = request.args.get("page", "")
+    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1  # noqa: PLR2004
+    return max(1, min(number, -(-count // PAGE)))
+
+
+def _lines(visit: Visit, session: Session, rows: Sequence[ChannelRow]) -> list[Line]:
+    today = visit.calendar.today
+    ids = [row.channel_id for row in rows]
+    trends = new_by_day(
+        session, ids, start=today - timedelta(days=TREND_DAYS - 1), end=today, tz=visit.site.tz
+    )
+    codes = {code.channel_id: code for code in codes_of(session, ids)}
+    return [_line(visit, row, codes.get(row.channel_id), trends[row.channel_id]) for row in rows]
+
+
+def _line(visit: Visit, row: ChannelRow, code: ChannelCode | None, trend: list[int]) -> Line:
+    shown = row.figures.cost_per_contact_fen if row.cost_fen and sees_costs(visit) else None
+    return Line(
+        id=row.channel_id,
+        name=plain(row.name),
+        state=row.state,
+        code=state_of(code),
+        code_error=code.error if code else None,
+        row=row,
+        cost=figures.money(shown),
+        response=figures.span(row.figures.first_response_median_s, visit.t),
+        points=charts.spark(trend),
+        trend=trend,
+    )
+
+
+def qr_png(url: str, size: int) -> bytes:
+    """A code exactly so many pixels wide: whole pixels a module, the rest added to the quiet zone."""
+    code = segno.make(url, error="m", micro=False)
+    scale = max(1, size // code.symbol_size(scale=1, border=QUIET_ZONE)[0])
+    drawn = io.BytesIO()
+    code.save(drawn, kind="png", scale=scale, border=QUIET_ZONE)
+    picture = Image.open(drawn).convert("L")
+    sheet = Image.new("L", (size, size), _WHITE)
+    sheet.paste(picture, ((size - picture.width) // 2, (size - picture.height) // 2))
+    out = io.BytesIO()
+    sheet.save(out, format="PNG", optimize=True)
+    return out.getvalue()

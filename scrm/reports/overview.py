@@ -1,0 +1,208 @@
+"""What came in, who followed up and what was lost over all channels, compared with the period before.
+
+The definitions, the same as those of the lists that the numbers open:
+
+* *new*: contacts who first connected with any member in the period, each counted once;
+* *lost*: contacts who left through either side's deletion in the period and have not come back; *net* = new - lost;
+* *follow-ups*: touches that reps wrote down;
+* *first response*: median seconds from a contact's first connection to the first answer of any member.
+
+A session limited to what somebody may see (scrm/access) counts only that.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta, tzinfo
+from statistics import median
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from scrm.accounts.models import Staff
+from scrm.contacts.models import Contact, Relation
+from scrm.contacts.queries import left
+from scrm.followups.models import Followup
+from scrm.reports.periods import LocalDays, day_number, local_days
+
+MAX_RESPONSES = 20_000  # a median over more is a median over the latest so many
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """The numbers of a period, or of one member in it."""
+
+    new: int = 0
+    lost: int = 0
+    followups: int = 0
+    first_response_median_s: int | None = None
+
+    @property
+    def net(self) -> int:
+        """How many more there are."""
+        return self.new - self.lost
+
+
+@dataclass(frozen=True)
+class DayNumbers:
+    """One local day; ``new_before`` is the same day of the period before."""
+
+    day: date
+    new: int
+    new_before: int
+    lost: int
+    followups: int
+
+
+@dataclass(frozen=True)
+class MemberNumbers:
+    """What one member brought, lost and wrote. None: the contacts nobody owns."""
+
+    staff: Staff | None
+    numbers: Numbers
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A period, the period of the same length before it, its days and its members, those with most first."""
+
+    total: Numbers
+    before: Numbers
+    days: list[DayNumbers]
+    members: list[MemberNumbers]
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Counts by (day number, staff id or None)."""
+
+    by: dict[tuple[int, str | None], int]
+
+    def total(self, days: range) -> int:
+        return sum(count for (day, _), count in self.by.items() if day in days)
+
+    def on(self, day: int) -> int:
+        return self.total(range(day, day + 1))
+
+    def by_member(self, days: range) -> Counter[str | None]:
+        found: Counter[str | None] = Counter()
+        for (day, staff_id), count in self.by.items():
+            if day in days:
+                found[staff_id] += count
+        return found
+
+
+def overview(session: Session, *, start: date, end: date, tz: tzinfo) -> Overview:
+    """The numbers from ``start`` to ``end`` (both counted), in seven queries. Raises Invalid for an empty period."""
+    now = local_days(start, end, tz)
+    length = len(now.days)
+    both = local_days(start - timedelta(days=length), end, tz)
+    earlier = local_days(both.start, start - timedelta(days=1), tz)
+    new = _cells(session, _new(both))
+    followups = _cells(session, _followups(both))
+    lost = _cells(session, _lost(now))
+    waits, waits_before = _waits(session, now), _waits(session, earlier)
+    was, is_, lost_days = range(length), range(length, 2 * length), range(length)
+    total = _numbers(new.total(is_), lost.total(lost_days), followups.total(is_), _flat(waits))
+    before = _numbers(
+        new.total(was), _count_lost(session, earlier), followups.total(was), _flat(waits_before)
+    )
+    days = [
+        DayNumbers(day, new.on(length + n), new.on(n), lost.on(n), followups.on(length + n))
+        for n, day in enumerate(now.days)
+    ]
+    members = _members(
+        session, new.by_member(is_), lost.by_member(lost_days), followups.by_member(is_), waits
+    )
+    return Overview(total, before, days, members)
+
+
+def _numbers(new: int, lost: int, followups: int, waits: Sequence[float]) -> Numbers:
+    return Numbers(
+        new=new,
+        lost=lost,
+        followups=followups,
+        first_response_median_s=round(median(waits)) if waits else None,
+    )
+
+
+def _members(
+    session: Session,
+    new: Counter[str | None],
+    lost: Counter[str | None],
+    followups: Counter[str | None],
+    waits: dict[str | None, list[float]],
+) -> list[MemberNumbers]:
+    keys = {*new, *lost, *followups, *waits}
+    people = {row.id: row for row in session.scalars(select(Staff).where(Staff.id.in_(keys - {None})))}
+    rows = [
+        MemberNumbers(
+            people.get(key or ""), _numbers(new[key], lost[key], followups[key], waits.get(key, []))
+        )
+        for key in keys
+    ]
+    return sorted(rows, key=lambda row: (-row.numbers.new, -row.numbers.followups, _name(row.staff)))
+
+
+def _name(staff: Staff | None) -> str:
+    return staff.name if staff else ""
+
+
+def _cells(session: Session, each: Select[Any]) -> _Cells:
+    rows = each.subquery()
+    day, staff_id = rows.c
+    counts = select(day, staff_id, func.count()).group_by(day, staff_id)
+    return _Cells({(int(number), who): int(count) for number, who, count in session.execute(counts)})
+
+
+def _new(days: LocalDays) -> Select[Any]:
+    number = day_number(Contact.created_at, days.bounds).label("day")
+    return select(number, Contact.owner_id).where(days.covers(Contact.created_at))
+
+
+def _followups(days: LocalDays) -> Select[Any]:
+    number = day_number(Followup.at, days.bounds).label("day")
+    return select(number, Followup.staff_id).where(days.covers(Followup.at))
+
+
+def _losses(days: LocalDays) -> Select[Any, Any]:
+    """Contact ids with when they left, each once: ended in these days and not come back."""
+    return (
+        select(Relation.contact_id, func.max(Relation.lost_at).label("at"))
+        .where(*left(None, None), days.covers(Relation.lost_at))
+        .group_by(Relation.contact_id)
+    )
+
+
+def _lost(days: LocalDays) -> Select[Any]:
+    gone = _losses(days).subquery()
+    number = day_number(gone.c.at, days.bounds).label("day")
+    return select(number, Contact.owner_id).join(Contact, Contact.id == gone.c.contact_id)
+
+
+def _count_lost(session: Session, days: LocalDays) -> int:
+    return int(session.scalar(select(func.count()).select_from(_losses(days).subquery())) or 0)
+
+
+def _waits(session: Session, days: LocalDays) -> dict[str | None, list[float]]:
+    """Owner's id → seconds until each of their new contacts was answered first."""
+    answered = (
+        select(Contact.owner_id, Contact.created_at, func.min(Relation.first_response_at))
+        .join(Relation, Relation.contact_id == Contact.id)
+        .where(days.covers(Contact.created_at), Relation.first_response_at >= Contact.created_at)
+        .group_by(Contact.id, Contact.owner_id, Contact.created_at)
+        .order_by(Contact.created_at.desc())
+        .limit(MAX_RESPONSES)
+    )
+    found: dict[str | None, list[float]] = {}
+    for owner_id, at, first in session.execute(answered):
+        if first is not None:
+            found.setdefault(owner_id, []).append((first - at).total_seconds())
+    return found
+
+
+def _flat(waits: dict[str | None, list[float]]) -> list[float]:
+    return [wait for some in waits.values() for wait in some]
