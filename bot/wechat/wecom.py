@@ -331,6 +331,15 @@ class WeComClient:
                 raise Permanent(errmsg="next_cursor does not move", api=api)
             cursor = following
 
+    def member_of_code(self, code: str) -> str | None:
+        """Return the userid behind a login code, None for somebody who is no member (path/91023).
+
+        A code is good once, for five minutes; another one raises `Permanent` (40029, 42003, 42022).
+        """
+        answer = self.call("auth/getuserinfo", params={"code": code}, secret="app")
+        userid = str(answer.get("userid") or "")
+        return userid or None
+
     def close(self) -> None:
         """Close the pooled connections. Calls after this open new ones."""
         self._http.close()
