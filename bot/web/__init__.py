@@ -15,7 +15,7 @@ from jinja2 import StrictUndefined
 from bot.check.settings import is_local
 from bot.web import console, failures, headers, start, wecom_login
 from bot.web.links import Links
-from bot.web.sidebar import views
+from bot.web.sidebar import chat, views
 from bot.web.site import Platform, Site
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def web(product: Product) -> Blueprint:
     blueprint = Blueprint("web", __name__, template_folder="templates", static_folder="static")
     blueprint.record(_strict_templates)
     start.register(blueprint, site)
+    chat.register(blueprint, site)
     views.register(blueprint, site)
     pages = console.register(blueprint, site).pages
     blueprint.record(lambda state: state.app.extensions.update(lianke_console=pages))

@@ -18,6 +18,7 @@ from bot.web import oauth_states
 from bot.web.console import door
 from bot.web.failures import LoginFailed
 from bot.web.oauth_states import Begun, Door, OAuthStates
+from bot.web.sidebar.access import is_client
 from bot.web.site import Site
 from bot.wechat.errors import PlatformError, WeChatError
 from scrm.accounts import logins
@@ -53,11 +54,6 @@ def register(blueprint: Blueprint, site: Site, secret: str) -> None:
         if begun is None:
             raise LoginFailed("state")
         return _come_back(site, states, begun)
-
-
-def is_client() -> bool:
-    """Whether the page is open inside WeCom, where a member signs in without a scan."""
-    return "wxwork" in request.headers.get("User-Agent", "").lower()
 
 
 def _begin(site: Site, states: OAuthStates, entrance: Door, *, is_client: bool) -> Response:

@@ -67,4 +67,40 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "An administrator disabled your account in Lianke.",
     ),
     "login_disabled_do": ("如需恢复，请联系管理员。", "To have it back, ask your administrator."),
+    # --- the sidebar beside a chat
+    "sidebar_enter": ("用企业微信登录", "Sign in with WeCom"),
+    "chat_title": ("正在打开客户资料…", "Opening the customer’s profile…"),
+    "chat_group_title": ("这里是客户群", "This is a group chat"),
+    "chat_group_what": (
+        "客户资料在与单个客户的会话里打开。",
+        "Profiles open beside a chat with one customer.",
+    ),
+    "chat_outside_title": ("还没有打开客户的会话", "No customer’s chat is open"),
+    "chat_outside_what": (
+        "请在企业微信里打开与一位客户的会话，再从工具栏打开这里。",
+        "Open the chat with a customer in WeCom, then open this from its tool bar.",
+    ),
+    "chat_failed_title": ("没有读到当前客户", "The open customer could not be read"),
+    "chat_failed_what": (
+        "企业微信没有告诉我们正在和谁聊天。",
+        "WeCom did not tell us whose chat is open.",
+    ),
+    "chat_failed_do": (
+        "请关闭侧边栏再打开一次；仍不行时，请管理员检查应用的可信域名和客户联系权限。",
+        "Close the sidebar and open it again; if it fails again, have the app’s domain and rights checked.",
+    ),
+    "chat_script": (
+        "请允许这个页面运行脚本：要靠它向企业微信询问当前客户。",
+        "Please let this page run its script: it asks WeCom whose chat is open.",
+    ),
+    "chat_stranger_title": ("看不到这位客户的资料", "You cannot see this customer’s profile"),
+    "chat_stranger_what": (
+        "这位客户不在您可见的范围内，或刚刚添加、还没有同步到联客。",
+        "The customer is not among those you may see, or was added just now and is not in Lianke yet.",
+    ),
+    "chat_stranger_do": (
+        "如果是您刚添加的客户，请过几秒重新打开；如果是同事的客户，请找负责人或您的主管。",
+        "If you added them just now, reopen this in a few seconds; if a colleague did, ask them or your manager.",
+    ),
+    "chat_again": ("重新打开", "Open again"),
 }

@@ -239,6 +239,8 @@ class WeComClient:
         store = TokenStore() if tokens is None else tokens
         self.corp_id = corp_id
         self._http = http
+        self._tokens = store
+        self._ticket_key = token_key(corp_id, secrets["app"], kind="app_ticket")
         self._apis = {
             name: _CorpApi(corp_id, secret, api_base=base, tokens=store, http=http, on_call=on_call)
             for name, secret in secrets.items()
@@ -339,6 +341,14 @@ class WeComClient:
         answer = self.call("auth/getuserinfo", params={"code": code}, secret="app")
         userid = str(answer.get("userid") or "")
         return userid or None
+
+    def app_ticket(self) -> str:
+        """Return the app's JS-SDK ticket, kept and shared as tokens are (path/90506). It must not leave the server."""
+        return self._tokens.get(self._ticket_key, self._fetch_ticket).value
+
+    def _fetch_ticket(self) -> Fetched:
+        answer = self.call("ticket/get", params={"type": "agent_config"}, secret="app")
+        return Fetched(str(answer["ticket"]), float(answer.get("expires_in") or TOKEN_LIFETIME))
 
     def close(self) -> None:
         """Close the pooled connections. Calls after this open new ones."""

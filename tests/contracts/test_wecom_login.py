@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from bot.wechat.jssdk import signature
 from tests.sandbox_fixture import CallbackReceiver, SandboxServer
 
 CLIENT, SCAN = "/connect/oauth2/authorize", "/wwlogin/sso/login"
@@ -188,3 +189,41 @@ def test_app_ticket_is_for_the_app_and_its_type(box: SandboxServer) -> None:
 
     assert box.api("ticket/get", type="wx_card")["errcode"] == 91040
     assert box.api("ticket/get", type="agent_config", token=contact)["errcode"] == 48002
+
+
+# --- the JS-SDK's configuration
+
+
+def configure(box: SandboxServer, url: str, **changes: object) -> int:
+    """What wx.agentConfig comes to for a page signed with the app's ticket."""
+    ticket = str(changes.pop("ticket", None) or box.api("ticket/get", type="agent_config")["ticket"])
+    fields = {"timestamp": 1700000000, "nonceStr": "n1", "url": url, "corpid": box.settings.corp_id}
+    fields |= {"agentid": str(box.settings.agent_id), "signature": signature(ticket, "n1", 1700000000, url)}
+    return int(box.post("/sandbox/agent_config", {**fields, **changes})["errcode"])
+
+
+def test_page_on_the_trusted_domain_is_configured(box: SandboxServer, target: str) -> None:
+    assert configure(box, target) == 0
+
+
+def test_wrong_configurations_are_refused(box: SandboxServer, target: str) -> None:
+    corp_ticket = box.api("get_jsapi_ticket")["ticket"]
+
+    assert configure(box, target, ticket=corp_ticket) == 40093
+    assert configure(box, target, signature="0" * 40) == 40093
+    assert configure(box, target, nonceStr="other") == 40093
+    assert configure(box, "https://evil.example/sidebar") == 80001
+    assert configure(box, target, corpid="wwother") == 40013
+    assert configure(box, target, agentid="7") == 40056
+
+
+def test_only_scripts_of_the_product_read_the_answer(box: SandboxServer, target: str) -> None:
+    origin = target.partition("/login")[0]
+    allowed = [
+        box.request("POST", "/sandbox/agent_config", {"url": target}, headers={"Origin": one}).headers.get(
+            "Access-Control-Allow-Origin"
+        )
+        for one in (origin, "https://evil.example")
+    ]
+
+    assert allowed == [origin, None]
