@@ -6,9 +6,14 @@ from collections.abc import Mapping
 
 from werkzeug.datastructures import LanguageAccept
 
-from bot.web import words, words_console, words_login
+from bot.web import words, words_console, words_events, words_login
 
-TEXTS: Mapping[str, tuple[str, str]] = {**words.TEXTS, **words_console.TEXTS, **words_login.TEXTS}
+TEXTS: Mapping[str, tuple[str, str]] = {
+    **words.TEXTS,
+    **words_console.TEXTS,
+    **words_login.TEXTS,
+    **words_events.TEXTS,
+}
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}
 _OFFERED = {"zh-CN": "zh", "zh": "zh", "zh-TW": "zh", "zh-HK": "zh", "en": "en", "en-US": "en"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from bot.web.console import audit, entry, overview
+from bot.web.console import audit, calls, entry, events, overview
 from bot.web.console.door import Console
 from bot.web.site import Site
 
@@ -17,6 +17,6 @@ def register(blueprint: Blueprint, site: Site) -> Console:
     """Put all pages of the console on the blueprint."""
     console = Console(blueprint, site)
     entry.register(blueprint, site, console)
-    for module in (overview, audit):
+    for module in (overview, events, calls, audit):
         module.register(console)
     return console

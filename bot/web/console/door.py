@@ -39,7 +39,8 @@ RAIL: tuple[tuple[str, ...], ...] = (
     ("contact_list", "c", "contacts.read", "contact_page"),
     ("channel_list", "q", "channels.read", "channel_page", "channel_new", "channel_make"),
     ("followup_log", "f", "contacts.read"),
-    ("event_log", "e", "events.read", "event_page", "call_log", "call_page"),
+    ("event_log", "e", "events.read", "event_page"),
+    ("call_log", "w", "calls.read", "call_page"),
     ("audit_trail", "a", AUDIT_READ),
 )
 
@@ -145,7 +146,7 @@ class Console:
                     "change_password",
                     "leave",
                 ):
-                    return _see_other(found.url("password"))
+                    return see_other(found.url("password"))
                 if request.method in UNSAFE:
                     check_forgery(self.site)
                 if permission:
@@ -239,10 +240,11 @@ def to_login() -> Response:
     target = f"/console/login?next={quote(wanted, safe='')}"
     if request.headers.get("HX-Request"):
         return Response(status=401, headers={"HX-Redirect": target})
-    return _see_other(target)
+    return see_other(target)
 
 
-def _see_other(target: str) -> Response:
+def see_other(target: str) -> Response:
+    """Go there with a GET."""
     answer = redirect(target, 303)
     assert isinstance(answer, Response)  # noqa: S101 - Flask's answer class is ours
     return answer
