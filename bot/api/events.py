@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
-from sqlalchemy import select
 
 from bot.api import paging
 from bot.api.calls import CallOut, call_out
@@ -16,7 +15,7 @@ from bot.redact import Redactor
 from scrm.errors import NotFound
 from scrm.inbox import queries, service
 from scrm.inbox.models import EventState, InboxEvent
-from scrm.outbox.models import OutboxCall
+from scrm.outbox.queries import list_caused
 
 routes = Routes("收到的事件")
 EVENT = "/events/<event_id>"
@@ -76,7 +75,6 @@ def get_event(call: Call, event_id: int) -> EventDetail:
     row = call.session.get(InboxEvent, event_id)
     if row is None:
         raise NotFound("event_not_found", f"没有编号为 {event_id} 的事件")
-    caused = select(OutboxCall).where(OutboxCall.caused_by == row.id).order_by(OutboxCall.id).limit(200)
     return EventDetail(
         **_fields(row),
         source=row.source,
@@ -85,7 +83,7 @@ def get_event(call: Call, event_id: int) -> EventDetail:
         request_id=row.request_id,
         caused_by_call=row.caused_by_call,
         payload=None if row.payload is None else _redactor.text(row.payload),
-        calls=[call_out(made) for made in call.session.scalars(caused)],
+        calls=[call_out(made) for made in list_caused(call.session, row.id)],
     )
 
 

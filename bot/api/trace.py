@@ -73,7 +73,9 @@ class TraceQuery(Query):
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
+    """A step before it is shown."""
+
     at: datetime
     step: Step
     title: str
@@ -113,16 +115,16 @@ def get_trace(call: Call, query: TraceQuery) -> TracePage:
     contact = find_by_external_userid(call.session, query.external_userid)
     calls = _calls(call.session, contact)
     events = _events(call.session, query.external_userid, calls)
-    found = [step for event in events for step in _of_event(event)]
+    found = [step for event in events for step in steps_of_event(event)]
     found += [step for entry in _entries(call.session, contact) for step in _of_entry(entry)]
-    attempts = _attempts(call.session, calls)
-    found += [step for row in calls for step in _of_call(row, attempts.get(row.id, []))]
+    attempts = attempts_of(call.session, calls)
+    found += [step for row in calls for step in steps_of_call(row, attempts.get(row.id, []))]
     found.sort(key=lambda step: (step.at, ORDER[step.step], step.call_id or 0, step.event_id or 0))
     start = found[0].at if found else call.now
     return TracePage(items=[_item(step, start) for step in found])
 
 
-def _item(step: _Found, start: datetime) -> TraceItem:
+def _item(step: Found, start: datetime) -> TraceItem:
     return TraceItem(
         at=step.at,
         step=step.step,
@@ -156,7 +158,8 @@ def _calls(session: Session, contact: Contact | None) -> list[OutboxCall]:
     return list(session.scalars(query.limit(MOST)))
 
 
-def _attempts(session: Session, calls: Sequence[OutboxCall]) -> dict[int, list[OutboxAttempt]]:
+def attempts_of(session: Session, calls: Sequence[OutboxCall]) -> dict[int, list[OutboxAttempt]]:
+    """The attempts at these calls, by call, in order."""
     found: dict[int, list[OutboxAttempt]] = {}
     query = select(OutboxAttempt).where(OutboxAttempt.outbox_id.in_([row.id for row in calls]))
     for attempt in session.scalars(query.order_by(OutboxAttempt.n)) if calls else ():
@@ -172,12 +175,13 @@ def _entries(session: Session, contact: Contact | None) -> list[TimelineEntry]:
     return list(session.scalars(order.limit(MOST)))
 
 
-def _of_event(event: InboxEvent) -> Iterable[_Found]:
+def steps_of_event(event: InboxEvent) -> Iterable[Found]:
+    """An event's coming in and its end."""
     name = _event_name(event)
     state = event.state.value
     held = event.state is EventState.QUARANTINED
     step = Step.QUARANTINED if held else Step.RECEIVED
-    yield _Found(event.received_at, step, f"收到：{name}", event.kind, event_id=event.id, state=state)
+    yield Found(event.received_at, step, f"收到：{name}", event.kind, event_id=event.id, state=state)
     done = {EventState.DONE: Step.HANDLED, EventState.IGNORED: Step.IGNORED, EventState.DEAD: Step.DEAD}
     if event.done_at is not None and event.state in done:
         told = {Step.HANDLED: "已处理", Step.IGNORED: "无需处理", Step.DEAD: "处理失败"}[done[event.state]]
@@ -186,7 +190,7 @@ def _of_event(event: InboxEvent) -> Iterable[_Found]:
             if event.error is None
             else _redactor.text(event.error.splitlines()[-1] if event.error else "")
         )
-        yield _Found(
+        yield Found(
             event.done_at, done[event.state], f"{told}：{name}", error, event_id=event.id, state=state
         )
 
@@ -197,23 +201,24 @@ def _event_name(event: InboxEvent) -> str:
     return EVENTS.get(event.kind.rsplit(".", 1)[-1], event.kind)
 
 
-def _of_entry(entry: TimelineEntry) -> Iterable[_Found]:
+def _of_entry(entry: TimelineEntry) -> Iterable[Found]:
     """What changed in the domain; outcomes of calls are told by the calls themselves."""
     if "call_id" not in entry.detail:
-        yield _Found(entry.at, Step.CHANGED, title(entry.kind, entry.detail), entry.kind)
+        yield Found(entry.at, Step.CHANGED, title(entry.kind, entry.detail), entry.kind)
 
 
-def _of_call(row: OutboxCall, attempts: Sequence[OutboxAttempt]) -> Iterable[_Found]:
+def steps_of_call(row: OutboxCall, attempts: Sequence[OutboxAttempt]) -> Iterable[Found]:
+    """A call from the moment it was owed to its outcome."""
     name, state = CALLS.get(row.command_kind, row.api), row.state.value
     cause = row.caused_by
-    yield _Found(row.created_at, Step.ENQUEUED, f"待办：{name}", row.api, cause, row.id, state)
+    yield Found(row.created_at, Step.ENQUEUED, f"待办：{name}", row.api, cause, row.id, state)
     for attempt in attempts:
         number = f"第 {attempt.n} 次" if attempt.n > 1 else None
-        yield _Found(attempt.started_at, Step.SENDING, f"正在{name}", number, cause, row.id, state)
+        yield Found(attempt.started_at, Step.SENDING, f"正在{name}", number, cause, row.id, state)
     ended = row.done_at or (attempts[-1].finished_at if attempts and row.state is CallState.UNKNOWN else None)
     if ended is not None and row.state in OUTCOMES:
         outcome = Step(row.state.value)
-        yield _Found(ended, outcome, f"{name}：{OUTCOMES[row.state]}", _reason(row), cause, row.id, state)
+        yield Found(ended, outcome, f"{name}：{OUTCOMES[row.state]}", _reason(row), cause, row.id, state)
 
 
 def _reason(row: OutboxCall) -> str | None:

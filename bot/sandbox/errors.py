@@ -70,6 +70,7 @@ ERRMSG = {
     45009: "api freq out of limit",
     45033: "api concurrent out of limit",
     48002: "api forbidden",
+    50001: "redirect_uri domain mismatch",
     60003: "department not found",
     60011: "no privilege to access/modify contact/party/agent",
     60111: "userid not found",

@@ -8,7 +8,7 @@ import signal
 
 from aiohttp import web
 
-from bot.sandbox import control, pages, transfers, wecom_api, world  # noqa: F401 - control and wecom_api register routes
+from bot.sandbox import control, jssdk, pages, sign_in, transfers, wecom_api, world  # noqa: F401 - control and wecom_api register routes
 from bot.sandbox.callbacks import Callbacks
 from bot.sandbox.control.routes import Box, add_routes
 from bot.sandbox.gateway import Gateway
@@ -48,6 +48,8 @@ def create_app(settings: SandboxSettings) -> web.Application:
     gateway = Gateway(state, settings, WECOM, limits)
     app.router.add_route("*", "/qyapi/cgi-bin/{api:.+}", gateway.handle)
     pages.mount(app, box)
+    sign_in.mount(app, box)
+    jssdk.mount(app, box)
     add_routes(app, box)
 
     async def start(app: web.Application) -> None:

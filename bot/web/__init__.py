@@ -13,10 +13,10 @@ from flask.blueprints import BlueprintSetupState
 from jinja2 import StrictUndefined
 
 from bot.check.settings import is_local
-from bot.web import console, failures, headers, start
+from bot.web import console, failures, headers, start, wecom_login
 from bot.web.links import Links
-from bot.web.sidebar import views
-from bot.web.site import Site
+from bot.web.sidebar import chat, views
+from bot.web.site import Platform, Site
 
 if TYPE_CHECKING:
     from bot.app import Product
@@ -30,9 +30,11 @@ def web(product: Product) -> Blueprint:
     blueprint = Blueprint("web", __name__, template_folder="templates", static_folder="static")
     blueprint.record(_strict_templates)
     start.register(blueprint, site)
+    chat.register(blueprint, site)
     views.register(blueprint, site)
     pages = console.register(blueprint, site).pages
     blueprint.record(lambda state: state.app.extensions.update(lianke_console=pages))
+    wecom_login.register(blueprint, site, product.config.app.secret_key.get_secret_value())
     failures.register(blueprint, site)
     headers.register(blueprint, site)
     return blueprint
@@ -46,6 +48,7 @@ def _site(product: Product) -> Site:
         clock=product.clock,
         tz=product.corp.tz,
         links=Links(config.app.secret_key.get_secret_value()),
+        platform=Platform(config.wecom.corp_id, config.wecom.agent_id, product.client),
         locale=config.app.locale,
         base_url=config.app.base_url,
         is_secure=config.is_secure,

@@ -8,10 +8,21 @@ from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
 from bot.logs import bound
 from bot.web.site import Screen, Site
+from bot.wechat.errors import WeChatError
 from scrm import errors
 from scrm.ids import new_token
 
 log = structlog.get_logger(__name__)
+
+LOGIN_FAILURES = {  # why a sign-in with WeCom failed → the answer's status and its words
+    "state": (400, "login_state"),
+    "code": (400, "login_code"),
+    "away": (502, "login_away"),
+    "outsider": (403, "login_outsider"),
+    "staff_not_found": (403, "login_unknown"),
+    "staff_left": (403, "login_left"),
+    "account_disabled": (403, "login_disabled"),
+}
 
 
 class Closed(Exception):
@@ -20,6 +31,15 @@ class Closed(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class LoginFailed(Exception):
+    """WeCom's sign-in did not end well: ``reason`` picks the words, ``told`` is what WeCom said."""
+
+    def __init__(self, reason: str, told: WeChatError | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.told = told
 
 
 def register(blueprint: Blueprint, site: Site) -> None:
@@ -31,6 +51,14 @@ def register(blueprint: Blueprint, site: Site) -> None:
         log.info("page_refused", reason=error.reason)
         do = "refused_left_do" if error.reason == "left" else "refused_do"
         return _page(screen, 403, f"refused_{error.reason}", do)
+
+    @blueprint.errorhandler(LoginFailed)
+    def login_failed(error: LoginFailed) -> Response:
+        screen = Screen(site)
+        log.info("login_failed", reason=error.reason)
+        status, said = LOGIN_FAILURES[error.reason]
+        number = str(error.told.errcode) if error.told and error.told.errcode else None
+        return _page(screen, status, said, f"{said}_do", number=number)
 
     @blueprint.errorhandler(errors.NotFound)
     @blueprint.errorhandler(NotFound)

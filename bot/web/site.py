@@ -16,9 +16,19 @@ from flask import Response, make_response, render_template, request, url_for
 from bot.web.links import Links
 from bot.web.texts import Words, choose
 from bot.web.times import Calendar
+from bot.wechat.wecom import WeComClient
 from scrm.db import Database
 
 STATIC = Path(__file__).parent / "static"
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The corp as pages speak of it, and the client that speaks to WeCom for it."""
+
+    corp_id: str
+    agent_id: int
+    client: WeComClient
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,7 @@ class Site:
     clock: Callable[[], datetime]
     tz: tzinfo
     links: Links
+    platform: Platform
     locale: str
     base_url: str
     is_secure: bool

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 
 from werkzeug.datastructures import LanguageAccept
 
-from bot.web import words, words_channels, words_console, words_overview, words_people
+from bot.web import (
+    words,
+    words_channels,
+    words_console,
+    words_events,
+    words_login,
+    words_overview,
+    words_people,
+)
 
 TEXTS: Mapping[str, tuple[str, str]] = {
     **words.TEXTS,
@@ -14,6 +22,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     **words_people.TEXTS,
     **words_channels.TEXTS,
     **words_overview.TEXTS,
+    **words_login.TEXTS,
+    **words_events.TEXTS,
 }
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}

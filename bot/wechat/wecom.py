@@ -239,6 +239,8 @@ class WeComClient:
         store = TokenStore() if tokens is None else tokens
         self.corp_id = corp_id
         self._http = http
+        self._tokens = store
+        self._ticket_key = token_key(corp_id, secrets["app"], kind="app_ticket")
         self._apis = {
             name: _CorpApi(corp_id, secret, api_base=base, tokens=store, http=http, on_call=on_call)
             for name, secret in secrets.items()
@@ -330,6 +332,23 @@ class WeComClient:
             if following == cursor:
                 raise Permanent(errmsg="next_cursor does not move", api=api)
             cursor = following
+
+    def member_of_code(self, code: str) -> str | None:
+        """Return the userid behind a login code, None for somebody who is no member (path/91023).
+
+        A code is good once, for five minutes; another one raises `Permanent` (40029, 42003, 42022).
+        """
+        answer = self.call("auth/getuserinfo", params={"code": code}, secret="app")
+        userid = str(answer.get("userid") or "")
+        return userid or None
+
+    def app_ticket(self) -> str:
+        """Return the app's JS-SDK ticket, kept and shared as tokens are (path/90506). It must not leave the server."""
+        return self._tokens.get(self._ticket_key, self._fetch_ticket).value
+
+    def _fetch_ticket(self) -> Fetched:
+        answer = self.call("ticket/get", params={"type": "agent_config"}, secret="app")
+        return Fetched(str(answer["ticket"]), float(answer.get("expires_in") or TOKEN_LIFETIME))
 
     def close(self) -> None:
         """Close the pooled connections. Calls after this open new ones."""

@@ -126,7 +126,8 @@ class ApiToken(Base):
 class IdempotencyKey(Base):
     """The answer to a POST, kept 7 days under the caller's Idempotency-Key. Written by ``bot.api``.
 
-    ``bot.web`` keeps here which of a member's forms were used (key ``form:<nonce>``, no answer).
+    ``bot.web`` keeps here which of a member's forms were used (key ``form:<nonce>``, no answer),
+    and which logins by WeCom (``state:<state>``).
     """
 
     __tablename__ = "idempotency_key"

@@ -29,6 +29,15 @@ def list_events(
     return list(session.scalars(query))
 
 
+def count_stuck(session: Session) -> dict[str, int]:
+    """How many events wait for a person, by state."""
+    stuck = (EventState.DEAD, EventState.QUARANTINED)
+    query = (
+        select(InboxEvent.state, func.count()).where(InboxEvent.state.in_(stuck)).group_by(InboxEvent.state)
+    )
+    return {state.value: count for state, count in session.execute(query)}
+
+
 def count_by_state(session: Session) -> dict[str, int]:
     """How many events are in each state."""
     rows = session.execute(select(InboxEvent.state, func.count()).group_by(InboxEvent.state))

@@ -32,12 +32,27 @@ def list_calls(
     return list(session.scalars(query))
 
 
+def list_caused(session: Session, event_id: int, *, limit: int = 200) -> list[OutboxCall]:
+    """The calls an event led to, in order."""
+    query = select(OutboxCall).where(OutboxCall.caused_by == event_id).order_by(OutboxCall.id).limit(limit)
+    return list(session.scalars(query))
+
+
 def list_attempts(session: Session, call_id: int) -> list[OutboxAttempt]:
     """The attempts at a call, in order, at most 100."""
     query = (
         select(OutboxAttempt).where(OutboxAttempt.outbox_id == call_id).order_by(OutboxAttempt.n).limit(100)
     )
     return list(session.scalars(query))
+
+
+def count_stuck(session: Session) -> dict[str, int]:
+    """How many calls failed for good or have an outcome nobody knows, by state."""
+    stuck = (CallState.FAILED, CallState.UNKNOWN)
+    query = (
+        select(OutboxCall.state, func.count()).where(OutboxCall.state.in_(stuck)).group_by(OutboxCall.state)
+    )
+    return {state.value: count for state, count in session.execute(query)}
 
 
 def count_by_state(session: Session) -> dict[str, int]:

@@ -3,7 +3,8 @@
 Fixed by design.md ("The sandbox"): scan, leave, remove, customers, ledger, faults, resend, clock, reset. Ours beside:
 
 - the customer: half (added, not yet confirmed), accept (a code with verification), chat;
-- the rep: edit, transfer (the customer's answer), app_message, app_event, oauth and oauth2/authorize (sign-in);
+- the rep: edit, transfer (the customer's answer), app_message, app_event; oauth (a login
+  code) and sidebar (opens it) in ``sign_in.py``;
 - the console: staff_change, department_change, tag_change, verify (saving the callback page);
 - the workings: load, calls, callbacks, tokens/expire;
 - to look at: staff, departments, tags, ways, qr/{config_id}.png or .svg, media/{media_id}.
@@ -18,7 +19,6 @@ registers every route.
 
 from bot.sandbox.control import (  # noqa: F401 - imported to register their routes
     console,
-    phone,
     rep,
     scan,
     views,

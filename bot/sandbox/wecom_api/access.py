@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from bot.sandbox import tokens
 from bot.sandbox.errors import ApiError
+from bot.sandbox.people import find_staff
 from bot.sandbox.registry import APP, CONTACT, Call, endpoint
 from bot.sandbox.state import new_id
 
@@ -52,8 +54,8 @@ def app_ticket(call: Call) -> dict[str, Any]:
     return issue_ticket(call, "app_ticket")
 
 
-def user_of_code(call: Call) -> str:
-    """Spend an OAuth code made by /sandbox/oauth: one use, five minutes."""
+def spend_code(call: Call) -> str:
+    """Whose OAuth code this is: a userid, or an outsider's external_userid. One use, five minutes."""
     code = call.param("code", 41008)
     row = call.state.one("SELECT * FROM ticket WHERE code = ? AND kind = 'oauth'", code)
     if row is None:
@@ -63,20 +65,32 @@ def user_of_code(call: Call) -> str:
     if row["expires_at"] <= call.now:
         raise ApiError(42003)
     call.state.run("UPDATE ticket SET spent = 1 WHERE code = ?", code)
-    userid: str = row["owner"]
-    return userid
+    owner: str = row["owner"]
+    return owner
+
+
+def outsider(call: Call, customer: str) -> dict[str, Any]:
+    """Somebody who is no member: an openid, and the external_userid of one whom a member follows."""
+    followed = call.state.value("SELECT 1 FROM relation WHERE customer = ?", customer)
+    openid = f"o{hashlib.sha256(customer.encode()).hexdigest()[:27]}"
+    return {"openid": openid, **({"external_userid": customer} if followed else {})}
 
 
 @endpoint("auth/getuserinfo", method="GET", secrets=(APP,))
 def getuserinfo(call: Call) -> dict[str, Any]:
-    """The member who signed in."""
-    return {"userid": user_of_code(call)}
+    """The member who signed in, or the outsider."""
+    owner = spend_code(call)
+    is_member = find_staff(call.state, owner) is not None
+    return {"userid": owner} if is_member else outsider(call, owner)
 
 
 @endpoint("user/getuserinfo", method="GET", secrets=(APP,))
 def getuserinfo_old(call: Call) -> dict[str, Any]:
     """The older alias, with capitals."""
-    return {"UserId": user_of_code(call), "DeviceId": ""}
+    owner = spend_code(call)
+    if find_staff(call.state, owner) is not None:
+        return {"UserId": owner, "DeviceId": ""}
+    return {"OpenId": outsider(call, owner)["openid"], "DeviceId": ""}
 
 
 @endpoint("getcallbackip", method="GET")

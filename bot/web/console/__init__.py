@@ -10,12 +10,14 @@ from flask import Blueprint
 
 from bot.web.console import (
     audit,
+    calls,
     channel_new,
     channel_page,
     channels,
     contact,
     contacts,
     entry,
+    events,
     followups,
     overview,
 )
@@ -27,6 +29,18 @@ def register(blueprint: Blueprint, site: Site) -> Console:
     """Put all pages of the console on the blueprint."""
     console = Console(blueprint, site)
     entry.register(blueprint, site, console)
-    for module in (overview, contacts, contact, channels, channel_new, channel_page, followups, audit):
+    pages = (
+        overview,
+        contacts,
+        contact,
+        channels,
+        channel_new,
+        channel_page,
+        followups,
+        events,
+        calls,
+        audit,
+    )
+    for module in pages:
         module.register(console)
     return console

@@ -30,6 +30,7 @@ ANYBODY = ""  # a page for everybody who is in
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 CSRF_FIELD = "csrf_token"
 CSRF_HEADER = "X-CSRF-Token"
+COOKIES = {"console": ("__Host-lianke", "lianke_login"), "sidebar": ("__Host-lianke-rep", "lianke_rep")}
 
 
 # endpoint, the key behind ``g``, the permission, endpoints of the same family
@@ -38,7 +39,8 @@ RAIL: tuple[tuple[str, ...], ...] = (
     ("contact_list", "c", "contacts.read", "contact_page"),
     ("channel_list", "q", "channels.read", "channel_page", "channel_new", "channel_make"),
     ("followup_log", "f", "contacts.read"),
-    ("event_log", "e", "events.read", "event_page", "call_log", "call_page"),
+    ("event_log", "e", "events.read", "event_page"),
+    ("call_log", "w", "calls.read", "call_page"),
     ("audit_trail", "a", AUDIT_READ),
 )
 
@@ -144,7 +146,7 @@ class Console:
                     "change_password",
                     "leave",
                 ):
-                    return _see_other(found.url("password"))
+                    return see_other(found.url("password"))
                 if request.method in UNSAFE:
                     check_forgery(self.site)
                 if permission:
@@ -159,14 +161,18 @@ class Console:
         return declare
 
 
-def cookie_name(site: Site) -> str:
-    """``__Host-`` where there is TLS: no other host, and no plain page, can set it."""
-    return "__Host-lianke" if site.is_secure else "lianke_login"
+def cookie_name(site: Site, door: str = "console") -> str:
+    """``__Host-`` where there is TLS: no other host, and no plain page, can set it.
+
+    Each door has a cookie of its own: who opens a rep's sidebar beside the console does not become the rep there.
+    """
+    secure, plain = COOKIES[door]
+    return secure if site.is_secure else plain
 
 
-def find_visit(site: Site) -> Visit | None:
+def find_visit(site: Site, door: str = "console") -> Visit | None:
     """Who is here; None without a live session. A session in use is marked so."""
-    token = request.cookies.get(cookie_name(site), "")
+    token = request.cookies.get(cookie_name(site, door), "")
     if not token:
         return None
     now = site.clock()
@@ -181,10 +187,10 @@ def find_visit(site: Site) -> Visit | None:
     return Visit(site, entered, actor)
 
 
-def set_cookie(site: Site, response: Response, token: str) -> None:
+def set_cookie(site: Site, response: Response, token: str, door: str = "console") -> None:
     """Give the browser its session; it forgets it when it is closed."""
     response.set_cookie(
-        cookie_name(site), token, secure=site.is_secure, httponly=True, samesite="Lax", path="/"
+        cookie_name(site, door), token, secure=site.is_secure, httponly=True, samesite="Lax", path="/"
     )
 
 
@@ -215,8 +221,8 @@ def address() -> str:
     return request.remote_addr or ""
 
 
-def safe_next(target: str) -> str:
-    """Where to go after the login: a page of ours, whatever was asked for."""
+def safe_next(target: str, home: str = "/console") -> str:
+    """Where to go after the login: a page of ours, whatever was asked for; ``home`` for anything else."""
     parts = urlsplit(target)
     ours = (
         target.startswith("/")
@@ -225,7 +231,7 @@ def safe_next(target: str) -> str:
         and not parts.netloc
     )
     clean = ours and target.isprintable() and "\\" not in target
-    return target if clean else "/console"
+    return target if clean else home
 
 
 def to_login() -> Response:
@@ -234,10 +240,11 @@ def to_login() -> Response:
     target = f"/console/login?next={quote(wanted, safe='')}"
     if request.headers.get("HX-Request"):
         return Response(status=401, headers={"HX-Redirect": target})
-    return _see_other(target)
+    return see_other(target)
 
 
-def _see_other(target: str) -> Response:
+def see_other(target: str) -> Response:
+    """Go there with a GET."""
     answer = redirect(target, 303)
     assert isinstance(answer, Response)  # noqa: S101 - Flask's answer class is ours
     return answer

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
-from flask import Response, request
+from flask import Response, redirect, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bot.web.console.door import Visit, find_visit
 from bot.web.failures import Closed
 from bot.web.links import Expired, Forged, Grant, Purpose
-from bot.web.site import Screen
+from bot.web.site import Screen, Site
+from scrm.access.scope import Actor, limit_to
 from scrm.accounts.models import Staff, StaffStatus
 from scrm.contacts.models import RelationState
 from scrm.contacts.queries import ContactCard, load_cards
@@ -21,12 +24,21 @@ COOKIE = "lianke_profile"
 
 
 @dataclass(frozen=True)
+class Pass:
+    """What lets a rep see a contact: a grant, and for one who logged in the actor, whose reach decides."""
+
+    grant: Grant
+    actor: Actor | None = None
+
+
+@dataclass(frozen=True)
 class Visitor:
     """A rep before a contact of theirs."""
 
     grant: Grant
     staff: Staff
     card: ContactCard
+    may_write: bool = True
 
     @property
     def actor(self) -> str:
@@ -39,14 +51,31 @@ def read_link(screen: Screen, contact_id: str, token: str) -> Grant:
     return _read(screen, Purpose.LINK, contact_id, token, closed={"forged": "forged", "expired": "expired"})
 
 
-def read_visit(screen: Screen, contact_id: str) -> Grant:
-    """The grant in the cookie. Raises Closed, or NotFound for another contact's."""
+def find_rep(site: Site) -> Visit | None:
+    """The member who is in, at the sidebar's door or the console's; an account of no member is nobody here."""
+    for entrance in ("sidebar", "console"):
+        visit = find_visit(site, entrance)
+        if visit is not None and visit.actor.staff_id and not visit.entered.account.must_change:
+            return visit
+    return None
+
+
+def read_visit(screen: Screen, contact_id: str) -> Pass:
+    """By the cookie of an opened link, else by login. Raises Closed without either, NotFound for another's cookie."""
     cookie = request.cookies.get(COOKIE)
-    if not cookie:
+    if cookie:
+        try:
+            closed = {"forged": "missing", "expired": "missing"}
+            return Pass(_read(screen, Purpose.VISIT, contact_id, cookie, closed=closed))
+        except Closed:
+            pass  # over: a login may do
+    rep = find_rep(screen.site)
+    if rep is None or rep.actor.staff_id is None:
         raise Closed("missing")
-    return _read(
-        screen, Purpose.VISIT, contact_id, cookie, closed={"forged": "missing", "expired": "missing"}
-    )
+    rep.actor.require("contacts.read")
+    with screen.site.database.read() as session:
+        userid = session.get_one(Staff, rep.actor.staff_id).userid
+    return Pass(Grant(contact_id, userid, rep.entered.login.until), rep.actor)
 
 
 def read_form(screen: Screen, visit: Grant, text: str) -> Grant:
@@ -72,16 +101,22 @@ def _read(screen: Screen, purpose: Purpose, contact_id: str, text: str, *, close
     return grant
 
 
-def admit(session: Session, grant: Grant) -> Visitor:
+def admit(session: Session, visit: Pass) -> Visitor:
     """The rep and the contact, as they stand now. Raises Closed for a member who has left, NotFound for a stranger.
 
-    A rep sees a contact they own or are (or were) connected with, until it is handed over to somebody else.
+    By link a rep sees a contact they own or are (or were) connected with, until it is handed over to somebody else;
+    by login whatever is within their reach.
     """
+    grant = visit.grant
     staff = session.scalar(select(Staff).where(Staff.userid == grant.userid))
     if staff is None or staff.status is not StaffStatus.ACTIVE:
         raise Closed("left")
+    if visit.actor is not None:
+        limit_to(session, visit.actor)
     contact = get_contact(session, grant.contact_id)
     card = load_cards(session, [contact])[0]
+    if visit.actor is not None:
+        return Visitor(grant, staff, card, visit.actor.may("followups.write"))
     related = any(
         person.id == staff.id and relation.state is not RelationState.TRANSFERRED
         for relation, person in card.relations
@@ -104,3 +139,14 @@ def remember(screen: Screen, response: Response, link: Grant, path: str) -> Resp
         samesite="Lax",
     )
     return response
+
+
+def is_client() -> bool:
+    """Whether the page is open inside WeCom, where a member signs in without a scan."""
+    return "wxwork" in request.headers.get("User-Agent", "").lower()
+
+
+def to_sidebar_login() -> Response:
+    """Let WeCom say who it is, and come back to this page."""
+    wanted = request.full_path.rstrip("?")
+    return redirect(f"/sidebar/login?{urlencode({'next': wanted})}", 303)  # type: ignore[return-value]

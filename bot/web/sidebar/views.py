@@ -1,4 +1,4 @@
-"""``/sidebar/contacts/<id>``: opened from the rep's app message, read, and written on."""
+"""``/sidebar/contacts/<id>``: opened from the rep's app message or the open chat, read, and written on."""
 
 from __future__ import annotations
 
@@ -7,10 +7,21 @@ from sqlalchemy.orm import Session
 
 from bot.web.contact import forms, profile, stream
 from bot.web.contact.forms import Claim, Draft
-from bot.web.links import Expired, Grant
-from bot.web.sidebar.access import Visitor, admit, read_form, read_link, read_visit, remember
+from bot.web.failures import Closed
+from bot.web.links import Expired
+from bot.web.sidebar.access import (
+    Pass,
+    Visitor,
+    admit,
+    is_client,
+    read_form,
+    read_link,
+    read_visit,
+    remember,
+    to_sidebar_login,
+)
 from bot.web.site import Screen, Site
-from scrm.errors import Invalid
+from scrm.errors import Invalid, Refused
 from scrm.followups.queries import list_followups
 from scrm.followups.service import MAX_CONTENT, MAX_NEXT_STEP, add_followup
 from scrm.routing.queries import list_assignments
@@ -21,15 +32,7 @@ Errors = dict[str, str]
 
 
 def register(blueprint: Blueprint, site: Site) -> None:
-    """Put the pages under ``/sidebar``."""
-
-    @blueprint.get("/sidebar")
-    def sidebar() -> Response:
-        screen = Screen(site)
-        t = screen.t
-        return screen.page(
-            "notice.html", title=t("sidebar_title"), what=t("sidebar_what"), do=t("refused_do"), number=None
-        )
+    """Put the pages under ``/sidebar/contacts``."""
 
     @blueprint.get("/sidebar/contacts/<contact_id>")
     def contact(contact_id: str) -> Response:
@@ -37,9 +40,14 @@ def register(blueprint: Blueprint, site: Site) -> None:
         token = request.args.get("token")
         if token is not None:
             return _open(screen, contact_id, token)
-        grant = read_visit(screen, contact_id)
+        try:
+            visit = read_visit(screen, contact_id)
+        except Closed:
+            if not is_client():
+                raise
+            return to_sidebar_login()
         with site.database.read() as session:
-            return _show(screen, session, admit(session, grant))
+            return _show(screen, session, admit(session, visit))
 
     @blueprint.post("/sidebar/contacts/<contact_id>/followups")
     def write_followup(contact_id: str) -> Response:
@@ -59,7 +67,7 @@ def _open(screen: Screen, contact_id: str, token: str) -> Response:
     """The link was tapped: keep the visit in a cookie and take the token out of the address."""
     link = read_link(screen, contact_id, token)
     with screen.site.database.read() as session:
-        admit(session, link)
+        admit(session, Pass(link))
     path = screen.url("contact", contact_id=contact_id, lang=None)
     return remember(screen, _go(screen, contact_id), link, path)
 
@@ -97,6 +105,7 @@ def _show(
         kind=kind,
         kinds=stream.KINDS,
         cursor=cursor,
+        may_write=visitor.may_write,
         is_saved=request.args.get("saved") == "1",
         form_token=screen.site.links.sign_form(visitor.grant, now=screen.now),
         draft=draft or Draft(),
@@ -112,13 +121,15 @@ def _write(screen: Screen, contact_id: str) -> Response:
     checked = forms.check(draft, screen.calendar)
     errors = {name: screen.t(key, **values) for name, (key, values) in checked.errors.items()}
     try:
-        form = read_form(screen, visit, request.form.get("form", ""))
+        form = read_form(screen, visit.grant, request.form.get("form", ""))
     except Expired:
         errors.setdefault("form", screen.t("error_stale"))
     if errors:
         return _again(screen, visit, draft, errors)
     with screen.site.database.write() as session:
         visitor = admit(session, visit)
+        if not visitor.may_write:
+            raise Refused("not_permitted", "您的角色不能写跟进")
         claimed = forms.claim(session, form.nonce, visitor.staff.id, draft, now=screen.now)
         if claimed is Claim.FIRST:
             _keep(screen, session, visitor, checked)
@@ -127,7 +138,7 @@ def _write(screen: Screen, contact_id: str) -> Response:
     return _go(screen, contact_id, saved="1")
 
 
-def _again(screen: Screen, visit: Grant, draft: Draft, errors: Errors) -> Response:
+def _again(screen: Screen, visit: Pass, draft: Draft, errors: Errors) -> Response:
     with screen.site.database.read() as session:
         return _show(screen, session, admit(session, visit), draft=draft, errors=errors)
 

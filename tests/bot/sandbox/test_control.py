@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -173,18 +174,15 @@ def test_member_writes_to_the_app_and_taps_its_menu(box: SandboxServer, receiver
     assert (click["Event"], click["EventKey"], "MsgId" in click) == ("click", "TODAY", False)
 
 
-def test_member_signs_in_once_per_code(box: SandboxServer) -> None:
-    code = box.post("/sandbox/oauth", {"staff": "zhangsan"})["code"]
+def test_sidebar_opens_as_the_client_of_that_member(box: SandboxServer) -> None:
+    box.post("/sandbox/load", WORLD)
 
-    assert box.api("auth/getuserinfo", code=code)["userid"] == "zhangsan"
-    assert box.api("auth/getuserinfo", code=code)["errcode"] == 42022
-    response = box.request(
-        "GET", "/sandbox/oauth2/authorize?staff=lisi&state=s1&redirect_uri=http%3A%2F%2Fa.b%2Fx%3Fy%3D1",
-        allow_redirects=False,
-    )  # fmt: skip
-    assert response.status_code == 302
-    assert response.headers["Location"].startswith("http://a.b/x?y=1&code=")
-    assert response.headers["Location"].endswith("&state=s1")
+    response = box.request("GET", "/sandbox/sidebar?staff=chen&customer=老王", allow_redirects=False)
+
+    target = urlsplit(response.headers["Location"])
+    assert target.path == "/sidebar/login"
+    assert parse_qs(target.query) == {"next": [f"/sidebar?chat={CUSTOMER}"]}
+    assert "sandbox_rep=chen" in response.headers["Set-Cookie"]
 
 
 def test_reset_leaves_the_default_world_and_nothing_else(box: SandboxServer) -> None:

@@ -92,6 +92,7 @@ function editor(person, groups) {
     h("label", { class: "field" }, h("span", {}, t("edit.description")), description),
     groups.length > 0 && h("fieldset", {}, h("legend", {}, t("edit.tags")), groups.map((group) => tagLine(group, picked))),
     h("div", { class: "row" }, h("button", { class: "button primary", type: "submit" }, t("edit.save")),
+      h("a", { class: "button", target: "_blank", rel: "noopener", href: `/sandbox/sidebar?${new URLSearchParams({ staff: state.rep, customer: person.id })}` }, t("sidebar.open")),
       h("button", { class: "button danger", type: "button", on: { click: (event) => removeCustomer(event.currentTarget, person) } }, icon("trash", "small"), t("remove"))),
     sayForm(person));
 }

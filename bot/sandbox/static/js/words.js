@@ -132,6 +132,7 @@ const WORDS = {
   "remove.title": ["删除客户“{name}”？", "Delete customer “{name}”?"],
   "remove.text": ["{rep}的客户列表里不再有这位客户，企业微信会发出“员工删除客户”回调。", "The customer leaves {rep}'s list, and WeCom sends its “deleted by rep” callback."],
   "remove.done": ["已删除客户", "Customer deleted"],
+  "sidebar.open": ["打开侧边栏", "Open the sidebar"],
   "say.label": ["以员工身份发一条消息", "Write to the customer as this rep"],
   "say.done": ["已发送到客户手机", "Sent to the customer's phone"],
 

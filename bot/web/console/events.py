@@ -1,0 +1,95 @@
+"""``/console/events``: what WeCom told us, what came of each, and running one again."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from bot.api.trace import steps_of_event
+from bot.redact import Redactor
+from bot.web.bidi import plain
+from bot.web.console import logs
+from bot.web.console.door import Console, Visit, see_other
+from scrm.errors import Conflict, NotFound
+from scrm.inbox import queries, service
+from scrm.inbox.models import EventState, InboxEvent
+from scrm.outbox.queries import list_caused
+
+_redactor = Redactor()
+
+
+def register(console: Console) -> None:
+    """Put the pages at ``/console/events``."""
+
+    @console.get("/events", "events.read")
+    def event_log(visit: Visit) -> Response:
+        logs.need_whole_reach(visit)
+        number = logs.wanted_number("q")
+        if number is not None:
+            return see_other(visit.url("event_page", event_id=number))
+        return _list(visit)
+
+    @console.get("/events/<int:event_id>", "events.read")
+    def event_page(visit: Visit, event_id: int) -> Response:
+        logs.need_whole_reach(visit)
+        return _page(visit, event_id)
+
+    @console.post("/events/<int:event_id>/replay", "events.replay")
+    def replay_event_page(visit: Visit, event_id: int) -> Response:
+        logs.need_whole_reach(visit)
+        try:
+            with visit.write() as session:
+                service.replay(session, event_id, now=visit.now)
+                visit.record(session, "event:replayed", "event", str(event_id))
+        except Conflict:
+            return _page(visit, event_id, problem="event_not_now")
+        return see_other(visit.url("event_page", event_id=event_id, done=1))
+
+
+def _list(visit: Visit) -> Response:
+    kind, state, before = logs.wanted("kind"), logs.wanted_state(EventState), logs.wanted_number("before")
+    with visit.read() as session:
+        stuck = queries.count_stuck(session)
+        rows = queries.list_events(
+            session, before=before, limit=logs.PAGE + 1, kind=kind or None, state=state
+        )
+    return visit.page(
+        "console/events.html",
+        rows=rows[: logs.PAGE],
+        more=rows[logs.PAGE - 1].id if len(rows) > logs.PAGE else None,
+        before=before,
+        kind=kind,
+        state=state.value if state else None,
+        states=[one.value for one in EventState],
+        stuck={one.value: stuck.get(one.value, 0) for one in (EventState.DEAD, EventState.QUARANTINED)},
+        moment=visit.calendar.moment,
+        short=short,
+    )
+
+
+def _page(visit: Visit, event_id: int, *, problem: str = "") -> Response:
+    with visit.read() as session:
+        row = session.get(InboxEvent, event_id)
+        if row is None:
+            raise NotFound("event_not_found", f"没有编号为 {event_id} 的事件")
+        calls = list_caused(session, row.id)
+        steps = [*steps_of_event(row), *logs.steps_of_calls(session, calls)]
+    can_run = row.payload is not None and row.state not in (EventState.PENDING, EventState.LEASED)
+    return visit.page(
+        "console/event.html",
+        409 if problem else 200,
+        row=row,
+        at=visit.calendar.moment(row.received_at),
+        why=visit.t.find(f"inbox_{row.state.value}_why"),
+        payload=None if row.payload is None else plain(_redactor.text(row.payload)),
+        error=None if row.error is None else plain(_redactor.text(row.error)),
+        way=logs.way(visit, steps),
+        can_replay=can_run and visit.may("events.replay"),
+        is_done=request.args.get("done") == "1",
+        problem=problem and visit.t(problem),
+    )
+
+
+def short(error: str | None) -> str:
+    """The last line of an error, without secrets."""
+    lines = (error or "").strip().splitlines()
+    return plain(_redactor.text(lines[-1]))[:200] if lines else ""

@@ -1,0 +1,30 @@
+// Asks WeCom whose chat is open and goes to that customer's profile; says in words when it cannot.
+"use strict";
+(async () => {
+  const page = document.querySelector("[data-chat]");
+  const { corp, agent, csrf, signature, open } = page.dataset;
+  const single = ["contact_profile", "single_chat_tools", "chat_attachment", "single_kf_tools"];
+  const patience = 8000; // ms after which a silent client counts as failed
+
+  const tell = (state, told = "") => {
+    for (const part of page.querySelectorAll("[data-when]")) part.hidden = part.dataset.when !== state;
+    page.querySelector("[data-told]").textContent = told;
+  };
+  const getAgentConfigSignature = async () => {
+    const body = new URLSearchParams({ url: location.href.split("#")[0] });
+    const answer = await fetch(signature, { method: "POST", headers: { "X-CSRF-Token": csrf }, body });
+    if (!answer.ok) throw new Error(`signature ${answer.status}`);
+    return answer.json();
+  };
+  const inTime = (work) => Promise.race([work, new Promise((_, fail) => { setTimeout(() => fail(new Error("timeout")), patience); })]);
+
+  try {
+    ww.register({ corpId: corp, agentId: agent, jsApiList: ["getContext", "getCurExternalContact", "sendChatMessage"], getAgentConfigSignature });
+    const { entry } = await inTime(ww.getContext());
+    if (!single.includes(entry)) return tell(entry === "group_chat_tools" ? "group" : "outside");
+    const { userId } = await inTime(ww.getCurExternalContact());
+    const address = new URL(open, location.href);
+    address.searchParams.set("external_userid", userId);
+    location.replace(address);
+  } catch (error) { tell("failed", error.errMsg ?? error.message ?? ""); }
+})();
