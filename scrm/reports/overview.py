@@ -180,7 +180,8 @@ def _losses(days: LocalDays) -> Select[Any, Any]:
 def _lost(days: LocalDays) -> Select[Any]:
     gone = _losses(days).subquery()
     number = day_number(gone.c.at, days.bounds).label("day")
-    return select(number, Contact.owner_id).join(Contact, Contact.id == gone.c.contact_id)
+    rows = select(number, Contact.owner_id).select_from(gone)  # of one day the number is the same for all
+    return rows.join(Contact, Contact.id == gone.c.contact_id)
 
 
 def _count_lost(session: Session, days: LocalDays) -> int:

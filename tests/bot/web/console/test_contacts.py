@@ -279,7 +279,7 @@ def test_every_part_of_the_page_opens(desk: Desk, enter: Enter):
         assert page.status_code == 200, query
     assert "聊了报价" in browser.get(f"{page_of(desk.contact)}?tab=followups").text
     english = browser.get(f"{page_of(desk.contact)}?lang=en").text
-    people = ("李雷", "上海展会", "王敏", "中文", "上海远航物流有限公司")
+    people = ("李雷", "李", "上海展会", "王敏", "中文", "上海远航物流有限公司")
     assert Desk.found(r"[\u4e00-\u9fff]+", Desk.without(english, *people)) == []
 
 
@@ -485,7 +485,7 @@ def test_the_list_is_there_in_english(desk: Desk, enter: Enter):
     page = enter(Role.ADMIN).get(f"{PATH}?lang=en&stage=lead").text
 
     assert "1 contacts fit" in page
-    people = ("李雷", "上海展会", "王敏", "中文", "上海远航物流有限公司")
+    people = ("李雷", "李", "上海展会", "王敏", "中文", "上海远航物流有限公司")
     assert Desk.found(r"[\u4e00-\u9fff]+", Desk.without(page, *people)) == []
 
 
