@@ -95,20 +95,42 @@ def others(connection: Connection) -> list[str]:
 
 
 def set_aside(connection: Connection, schema: str) -> list[str]:
-    """Move every table into a new schema, so that the place is free and nothing is lost. The tables moved."""
+    """Move every table into a new schema, so that the place is free and nothing is lost. The tables moved.
+
+    The triggers' functions move with them: a dump brings its own.
+    """
     names = inspect(connection).get_table_names()
+    functions = _functions(connection)
     connection.execute(text(f'CREATE SCHEMA "{schema}"'))
-    _move(connection, names, f'SET SCHEMA "{schema}"')
+    _move(connection, "TABLE", names, f'SET SCHEMA "{schema}"')
+    _move(connection, "FUNCTION", functions, f'SET SCHEMA "{schema}"')
     return names
 
 
 def bring_back(connection: Connection, schema: str, names: list[str]) -> None:
     """Undo ``set_aside``."""
     home = connection.scalar(text("SELECT current_schema()"))
-    _move(connection, [f'{schema}"."{name}' for name in names], f'SET SCHEMA "{home}"')
+    functions = _functions(connection, schema)
+    _move(connection, "TABLE", [f'{schema}"."{name}' for name in names], f'SET SCHEMA "{home}"')
+    _move(connection, "FUNCTION", [f'{schema}"."{name}' for name in functions], f'SET SCHEMA "{home}"')
     connection.execute(text(f'DROP SCHEMA "{schema}"'))
 
 
-def _move(connection: Connection, names: list[str], where: str) -> None:
+def drop_functions(connection: Connection) -> None:
+    """Drop the triggers' functions that a load brought; their tables are gone."""
+    for name in _functions(connection):
+        connection.execute(text(f'DROP FUNCTION "{name}"'))
+
+
+def _functions(connection: Connection, schema: str | None = None) -> list[str]:
+    """Our functions in a schema, the current one by default. None takes arguments."""
+    query = """
+        SELECT proname FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
+        WHERE nspname = coalesce(:schema, current_schema()) AND proname LIKE 'lianke\\_%'
+    """
+    return list(connection.scalars(text(query), {"schema": schema}))
+
+
+def _move(connection: Connection, kind: str, names: list[str], where: str) -> None:
     for name in names:
-        connection.execute(text(f'ALTER TABLE "{name}" {where}'))
+        connection.execute(text(f'ALTER {kind} "{name}" {where}'))

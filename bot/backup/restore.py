@@ -153,6 +153,8 @@ def _undo(engine: Engine, aside: tuple[str, list[str]] | None) -> None:
         for name in inspect(connection).get_table_names():
             quoted = engine.dialect.identifier_preparer.quote(name)
             connection.execute(text(f"DROP TABLE {quoted} CASCADE"))
+        if engine.dialect.name == "postgresql":
+            postgresql.drop_functions(connection)
         if aside is not None:
             postgresql.bring_back(connection, *aside)
 
