@@ -27,7 +27,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("bot.commands.migrate:migrate", "升级数据库结构"),
     "check": ("bot.commands.check:check", "体检：配置、数据库、凭证、回调、可信域名"),
     "token": ("bot.commands.token:token", "管理接口令牌：create、list、revoke"),
-    "account": ("bot.commands.account:account", "管理控制台的本地账号：create、reset、list"),
+    "account": (
+        "bot.commands.account:account",
+        "管理控制台的账号：create、reset、role、disable、enable、list",
+    ),
     "replay": ("bot.commands.replay:replay", "重新处理收到过的事件"),
     "dry-run": ("bot.commands.dry_run:dry_run", "试运行一个事件：只看会改什么，不真改"),
     "migrate-data": ("bot.commands.migrate_data:migrate_data", "把全部数据搬到另一个数据库"),

@@ -10,10 +10,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, event, select, union
+from sqlalchemy import Select, event, select, union
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
-from scrm.accounts.models import Account, Department, Staff, StaffDepartment
+from scrm.accounts.models import Account, Department, StaffDepartment
 from scrm.accounts.roles import PERMISSIONS, Reach, Role
 from scrm.channels.models import Scan
 from scrm.contacts.models import Contact, ContactIdentity, Relation, RelationState
@@ -126,8 +126,3 @@ def visible_contacts(staff_ids: Collection[str]) -> Select[Any]:
         _relation.c.staff_id.in_(staff_ids), _relation.c.state != RelationState.TRANSFERRED
     )
     return select(union(owned, connected).subquery().c.id)
-
-
-def staff_seen(actor: Actor) -> ColumnElement[bool] | None:
-    """The condition on ``Staff`` for lists of colleagues; None where the actor sees all."""
-    return None if actor.sees is None else Staff.id.in_(sorted(actor.sees))
