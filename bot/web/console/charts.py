@@ -80,10 +80,10 @@ def bars(days: Sequence[tuple[date, int, int]], labels: int = 8) -> Bars:
 
 
 def _nice(most: int) -> int:
-    """The next round number, so that the edge can be read; 4 at least."""
+    """The next round number, so that the edge can be read; 4 at least, and even: half of it is a whole customer."""
     scale = 1
     while True:
         for step in NICE:
-            if step * scale >= max(most, 4):
+            if step * scale >= max(most, 4) and step * scale % 2 == 0:
                 return step * scale
         scale *= 10
