@@ -29,18 +29,19 @@ class Station:
         self.product = product
         self._set = WorkerSet(product)
         self._steps: MappingProxyType[Queue, Callable[[], int]] = MappingProxyType(
-            {Queue.INBOX: self._set.inbox.step, Queue.WELCOME: self._welcomes, Queue.OUTBOX: self._others}
+            {Queue.INBOX: self._set.inbox.tick, Queue.WELCOME: self._welcomes, Queue.OUTBOX: self._others}
         )
         self._told = dict.fromkeys(Queue, False)
         self._turns = {queue: threading.Lock() for queue in Queue}
         self._stopping = threading.Event()
         self._pollers: list[threading.Thread] = []
 
+    # Ticks, not steps: what is no welcome gives way to those that are due, here as in one process.
     def _welcomes(self) -> int:
-        return self._set.welcomes.step() or self._set.welcomes.settle()
+        return self._set.welcomes.tick() or self._set.welcomes.settle()
 
     def _others(self) -> int:
-        return self._set.others.step() or self._set.others.settle()
+        return self._set.others.tick() or self._set.others.settle()
 
     def listen(self, queue: Queue) -> None:
         """A message said that there is work: ``drain``."""

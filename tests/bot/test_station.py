@@ -44,15 +44,17 @@ def states(stand: Stand) -> tuple[Counter[Any], Counter[Any]]:
 def test_one_message_a_queue_does_all_its_work(station: Station, stand: Stand):
     arrive(stand, *range(SCANS))
 
-    station.listen(Queue.INBOX)
+    station.listen(Queue.INBOX)  # greets all, and leaves the rest for when the greetings are sent
+    assert states(stand) == (Counter({EventState.PENDING: SCANS}), Counter({CallState.PENDING: SCANS}))
     station.listen(Queue.WELCOME)
+    station.listen(Queue.INBOX)
 
     assert states(stand) == (Counter({EventState.DONE: SCANS}), Counter({CallState.SENT: SCANS}))
 
 
 def test_messages_at_the_same_moment_do_the_work_once(station: Station, stand: Stand):
     arrive(stand, *range(SCANS))
-    for queue in (Queue.INBOX, Queue.WELCOME):
+    for queue in (Queue.INBOX, Queue.WELCOME, Queue.INBOX):
         threads = [threading.Thread(target=station.drain, args=(queue,)) for _ in range(5)]
         for thread in threads:
             thread.start()
@@ -61,6 +63,17 @@ def test_messages_at_the_same_moment_do_the_work_once(station: Station, stand: S
 
     assert states(stand) == (Counter({EventState.DONE: SCANS}), Counter({CallState.SENT: SCANS}))
     assert len({call.id for call in stand.calls()}) == len(stand.calls())
+
+
+def test_who_gives_way_is_told_when_the_welcomes_are_sent(station: Station, stand: Stand):
+    arrive(stand, *range(SCANS))
+    station.drain(Queue.INBOX)
+    told: list[Queue] = []
+    station.product.wakeups.wake = lambda *queues: told.extend(queues)  # type: ignore[method-assign]
+
+    station.drain(Queue.WELCOME)
+
+    assert {Queue.INBOX, Queue.OUTBOX} <= set(told)
 
 
 def test_without_any_message_the_work_is_found(
