@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from scrm import seal
 from scrm.db import Database
 from scrm.models import Base
+from scrm.spelling import spell
 
 SPAN = timedelta(days=730)
 BACKLOG = 20_000  # events and calls that wait, at every size
@@ -58,6 +59,12 @@ def _id(prefix: str, number: str) -> str:
 
 def _letter(letters: str, index: str) -> str:
     return f"substr('{letters}', 1 + CAST({index} AS INTEGER), 1)"
+
+
+def _syllable(letters: str, index: str, *, width: int = 6) -> str:
+    """How one of these is spelled, in SQL."""
+    spelled = "".join(spell(letter)[0].ljust(width) for letter in letters)
+    return f"trim(substr('{spelled}', 1 + {width} * CAST({index} AS INTEGER), {width}))"
 
 
 def name_of(n: int) -> str:
@@ -170,10 +177,20 @@ def _contacts(sql: Dialect, everybody: str, age: str, staff: int) -> Rows:
     added = lost = sql.ago(age)
     third = f"CASE WHEN n % 3 = 0 THEN '' ELSE {_letter(GIVEN, '(n * 17) % 43')} END"
     name = f"{_letter(SURNAMES, '(n * 7919) % 49')} || {_letter(GIVEN, '(n * 131) % 47')} || {third}"
+    syllables = [
+        _syllable(SURNAMES, "(n * 7919) % 49"),
+        _syllable(GIVEN, "(n * 131) % 47"),
+        f"CASE WHEN n % 3 = 0 THEN '' ELSE {_syllable(GIVEN, '(n * 17) % 43')} END",
+    ]
+    spelled = {
+        "pinyin": " || ".join(syllables),
+        "initials": " || ".join(f"substr({syllable}, 1, 1)" for syllable in syllables),
+    }
     gone = "n % 10 = 0"
     yield (
         "contact",
         {"id": _id("01CONTACT", "n"), "name": name, "gender": "n % 3", "wechat_type": "1"}
+        | spelled
         | {
             "phone": "CASE WHEN n % 5 = 0 THEN :phone END",
             "phone_index": "CASE WHEN n % 5 = 0 THEN 'ph' || n END",
@@ -226,6 +243,7 @@ def _tags(sql: Dialect, everybody: str, age: str, staff: int) -> Rows:
         "staff_id": _id("01STAFF", f"1 + (n * 7919) % {staff}"),
         "source": "'channel'",
         "set_at": sql.ago(age),
+        "contact_at": sql.ago(age),
     }
     common = {"id": _id("01LINK", "n"), "tag_id": _id("01TAG", f"1 + (n * 7) % {COMMON_TAGS}")}
     yield "contact_tag", link | common, everybody

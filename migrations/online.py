@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from alembic import context, op
 from sqlalchemy.engine import Connection
@@ -20,6 +21,30 @@ def limit_waits(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def create_index(
+    table: str, name: str, columns: Sequence[str], *, ops: Mapping[str, str] | None = None
+) -> None:
+    """Build an index beside the others' work, on any engine. May be run again where it was cut off on PostgreSQL."""
+    if op.get_bind().dialect.name != "postgresql":
+        op.create_index(name, table, list(columns))
+        return
+    with _patiently():
+        op.drop_index(name, table_name=table, postgresql_concurrently=True, if_exists=True)
+        op.create_index(
+            name, table, list(columns), postgresql_ops=dict(ops or {}), postgresql_concurrently=True
+        )
+
+
+@contextmanager
+def _patiently() -> Iterator[None]:
+    """Outside a transaction, without limits on waiting: what runs here holds up nobody meanwhile."""
+    with context.get_context().autocommit_block():
+        op.execute("SET lock_timeout = 0")
+        op.execute("SET statement_timeout = 0")
+        yield
+        limit_waits(op.get_bind())
+
+
 def replace_index_on_postgresql(
     table: str, name: str, columns: Sequence[str], *, ops: Mapping[str, str]
 ) -> None:
@@ -30,12 +55,10 @@ def replace_index_on_postgresql(
     """
     if op.get_bind().dialect.name != "postgresql":
         return
-    with context.get_context().autocommit_block():
-        op.execute("SET lock_timeout = 0")
-        op.execute("SET statement_timeout = 0")
+    with _patiently():
         new = f"{name}_new"
         op.drop_index(new, table_name=table, postgresql_concurrently=True, if_exists=True)
         op.create_index(new, table, list(columns), postgresql_ops=dict(ops), postgresql_concurrently=True)
         op.drop_index(name, table_name=table, postgresql_concurrently=True, if_exists=True)
-        limit_waits(op.get_bind())
+        op.execute("SET lock_timeout = '5s'")
         op.execute(f"ALTER INDEX {new} RENAME TO {name}")

@@ -13,6 +13,7 @@ from scrm.accounts.models import Department, Staff, StaffDepartment, StaffStatus
 from scrm.contacts.models import Contact
 from scrm.db import Base
 from scrm.routing.models import Assignment
+from scrm.spelling import spell
 from scrm.tags.models import ContactTag, Tag, TagGroup, TagSource
 from scrm.timeline.models import TimelineEntry
 
@@ -165,6 +166,7 @@ class Book:
                 source=source,
                 source_ref=source_ref,
                 set_at=at,
+                contact_at=contact["created_at"],
             )
         if given:
             detail = {
@@ -180,7 +182,10 @@ class Book:
 
     def new_contact(self, at: datetime, **known: Any) -> Row:
         """A contact; what is not known is empty."""
+        pinyin, initials = spell(known.get("name", ""))
         blank: Row = {
+            "pinyin": pinyin,
+            "initials": initials,
             "avatar": None,
             "gender": 0,
             "wechat_type": 1,

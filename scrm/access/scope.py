@@ -18,13 +18,24 @@ from scrm.accounts.roles import PERMISSIONS, Reach, Role
 from scrm.channels.models import Scan
 from scrm.contacts.models import Contact, ContactIdentity, Relation, RelationState
 from scrm.errors import Refused
-from scrm.followups.models import Followup
+from scrm.followups.models import Followup, FollowupComment
 from scrm.routing.models import Assignment
 from scrm.tags.models import ContactTag
+from scrm.tasks.models import Task
 from scrm.timeline.models import TimelineEntry
 
 _KEY = "lianke_staff_seen"
-BELONGING = (ContactIdentity, Relation, ContactTag, Followup, TimelineEntry, Assignment, Scan)
+BELONGING = (
+    ContactIdentity,
+    Relation,
+    ContactTag,
+    Followup,
+    FollowupComment,
+    Task,
+    TimelineEntry,
+    Assignment,
+    Scan,
+)
 _contact = Contact.__table__.alias(
     "seen_contact"
 )  # names of their own: not to be mixed up with what they narrow

@@ -6,12 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from scrm.db import Base, enum_type, id_column
 from scrm.dialects import UtcDateTime
 from scrm.ids import ID_LENGTH
 from scrm.seal import Sealed
+from scrm.spelling import INITIALS_LENGTH, PINYIN_LENGTH, spell
 
 # For beginnings of names: PostgreSQL orders an index by the database's collation unless told to go by bytes.
 BY_BYTES = "varchar_pattern_ops"
@@ -49,10 +50,14 @@ class Contact(Base):
         Index("ix_contact_stage", "stage", "created_at", "id"),
         Index("ix_contact_name", "name", postgresql_ops={"name": BY_BYTES}),
         Index("ix_contact_phone", "phone_index"),
+        Index("ix_contact_pinyin", "pinyin", postgresql_ops={"pinyin": BY_BYTES}),
+        Index("ix_contact_initials", "initials", postgresql_ops={"initials": BY_BYTES}),
     )
 
     id: Mapped[str] = id_column()
     name: Mapped[str] = mapped_column(String(128), default="")
+    pinyin: Mapped[str | None] = mapped_column(String(PINYIN_LENGTH))  # of the name: see ``spelling``
+    initials: Mapped[str | None] = mapped_column(String(INITIALS_LENGTH))
     avatar: Mapped[str | None] = mapped_column(String(512))
     gender: Mapped[int] = mapped_column(Integer, default=0)
     wechat_type: Mapped[int] = mapped_column(Integer, default=1)  # 1 WeChat user, 2 WeCom user
@@ -66,6 +71,11 @@ class Contact(Base):
     lost_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # since when no relation is left
     profile_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the platform was last read
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    @validates("name")
+    def _spell(self, _key: str, name: str) -> str:
+        self.pinyin, self.initials = spell(name)
+        return name
 
 
 class ContactIdentity(Base):

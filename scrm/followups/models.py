@@ -1,4 +1,4 @@
-"""Table ``followup``. Written by ``followups.service`` only."""
+"""Tables ``followup``, ``followup_comment``. Written by ``followups.service`` only."""
 
 from __future__ import annotations
 
@@ -41,3 +41,21 @@ class Followup(Base):
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     created_by: Mapped[str] = mapped_column(String(128), default="system")
+
+
+class FollowupComment(Base):
+    """What a manager says to the rep about a follow-up."""
+
+    __tablename__ = "followup_comment"
+    __table_args__ = (
+        Index("ix_followup_comment_followup", "followup_id", "at"),
+        Index("ix_followup_comment_contact", "contact_id"),
+    )
+
+    id: Mapped[str] = id_column()
+    followup_id: Mapped[str] = mapped_column(ForeignKey("followup.id"))
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contact.id"))
+    author: Mapped[str] = mapped_column(String(128))
+    author_name: Mapped[str] = mapped_column(String(128))
+    text: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, or_, select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.util import identity_key
 
 from scrm import batch
 from scrm.accounts.models import Staff
-from scrm.contacts.models import ContactIdentity, IdentityKind
+from scrm.contacts.models import Contact, ContactIdentity, IdentityKind
 from scrm.dialects import insert_ignore
 from scrm.ids import new_id
 from scrm.outbox import service as outbox
@@ -62,7 +63,8 @@ def set_tags(  # noqa: PLR0913 - all by keyword
     )  # fmt: skip
     if not told:
         return []
-    rows = [_row(contact_id, staff_id, tag.id, source, source_ref, now) for tag in missing]
+    came_at = _came_at(session, [contact_id] if missing else [])
+    rows = [_row(contact_id, staff_id, tag.id, source, source_ref, now, came_at) for tag in missing]
     for row in rows:
         batch.insert(session, ContactTag, row)
     wecom_ids = [tag.wecom_id for tag in (live if afresh else missing) if tag.wecom_id]
@@ -152,14 +154,16 @@ def reconcile_pairs(
     held = _held(session, pairs)
     open_calls = _unsettled(session, pairs, at)
     diffs: dict[Pair, TagDiff] = {}
-    added: list[dict[str, Any]] = []
+    added: list[tuple[Pair, Tag]] = []
     gone: list[str] = []
     for pair in pairs:
         here = held.get(pair.pair, {})
         diff = diffs[pair.pair] = _judge(pair, tags, here, open_calls.get(pair.pair, set()), at)
-        added += [_row(*pair.pair, tag.id, source, None, at) for tag in diff.added]
+        added += [(pair.pair, tag) for tag in diff.added]
         gone += [here[tag.id].row.id for tag in diff.removed]
-    insert_ignore(session, ContactTag, added)
+    came_at = _came_at(session, {contact_id for (contact_id, _), _ in added})
+    rows = [_row(*pair, tag.id, source, None, at, came_at) for pair, tag in added]
+    insert_ignore(session, ContactTag, rows)
     if gone:
         session.execute(delete(ContactTag).where(ContactTag.id.in_(gone)))
     _tell_diffs(session, diffs, source=source, at=at)
@@ -304,8 +308,29 @@ _LIVE_TAGS = select(Tag).where(
 )
 
 
+def _came_at(session: Session, contact_ids: Collection[str]) -> dict[str, datetime]:
+    """When these contacts came; a query only for those the session does not hold."""
+    held = [session.identity_map.get(identity_key(Contact, contact_id)) for contact_id in contact_ids]
+    found = {row.id: row.created_at for row in (*held, *session.new) if isinstance(row, Contact)}
+    missing = [contact_id for contact_id in contact_ids if contact_id not in found]
+    if missing:
+        found.update(dict(session.execute(_CAME_AT, {"contact_ids": missing}).all()))
+    return found
+
+
+_CAME_AT = select(Contact.id, Contact.created_at).where(
+    Contact.id.in_(bindparam("contact_ids", expanding=True))
+)
+
+
 def _row(
-    contact_id: str, staff_id: str, tag_id: str, source: TagSource, source_ref: str | None, at: datetime
+    contact_id: str,
+    staff_id: str,
+    tag_id: str,
+    source: TagSource,
+    source_ref: str | None,
+    at: datetime,
+    came_at: dict[str, datetime],
 ) -> dict[str, Any]:
     return {
         "id": new_id(),
@@ -315,6 +340,7 @@ def _row(
         "source": source,
         "source_ref": source_ref,
         "set_at": at,
+        "contact_at": came_at[contact_id],
     }
 
 

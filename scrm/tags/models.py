@@ -50,12 +50,16 @@ class TagSource(StrEnum):
 
 
 class ContactTag(Base):
-    """A tag on one (staff, contact) pair, as WeCom keeps it."""
+    """A tag on one (staff, contact) pair, as WeCom keeps it.
+
+    ``contact_at`` is the contact's ``created_at``: so the index finds the newest contacts with a tag.
+    """
 
     __tablename__ = "contact_tag"
     __table_args__ = (
         UniqueConstraint("contact_id", "tag_id", "staff_id"),
         Index("ix_contact_tag_tag", "tag_id", "contact_id"),
+        Index("ix_contact_tag_recent", "tag_id", "contact_at", "contact_id"),
     )
 
     id: Mapped[str] = id_column()
@@ -65,3 +69,4 @@ class ContactTag(Base):
     source: Mapped[TagSource] = mapped_column(enum_type(TagSource))
     source_ref: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     set_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    contact_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

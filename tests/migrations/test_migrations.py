@@ -39,10 +39,10 @@ def schema(database: Database) -> dict[str, Any]:
     inspector = inspect(database.engine)
     return {
         name: {
-            "columns": [
+            "columns": sorted(  # an ALTER TABLE adds at the end
                 (column["name"], str(column["type"]), column["nullable"])
                 for column in inspector.get_columns(name)
-            ],
+            ),
             "key": inspector.get_pk_constraint(name)["constrained_columns"],
             "foreign": sorted(str(sorted(key.items(), key=str)) for key in inspector.get_foreign_keys(name)),
             "unique": sorted(str(item["column_names"]) for item in inspector.get_unique_constraints(name)),

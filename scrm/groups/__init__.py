@@ -1,0 +1,1 @@
+"""Group chats with customers (客户群), their owners and members."""

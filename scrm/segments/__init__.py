@@ -1,0 +1,1 @@
+"""Filters of the customer list that people keep under a name (人群)."""
