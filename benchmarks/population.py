@@ -22,7 +22,7 @@ from scrm.spelling import spell
 
 SPAN = timedelta(days=730)
 BACKLOG = 20_000  # events and calls that wait, at every size
-CHANNELS = 200
+CHANNELS = 40
 COMMON_TAGS, RARE_TAGS = (
     10,
     50,

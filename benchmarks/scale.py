@@ -34,6 +34,7 @@ from benchmarks.population import (
     staff_id,
     tag_id,
 )
+from bot import memory
 from migrations import runner
 from scrm import seal
 from scrm.contacts.models import Contact, Stage
@@ -238,6 +239,7 @@ def _engine(worlds: list[World], rounds: int) -> dict[str, Any]:
     warm = max(2, rounds // 10)
     for number in range(rounds + warm):
         if number == warm:
+            memory.settle()  # as every process of the product does
             spent = {name: [[] for _ in worlds] for name in spent}
         for index, world in enumerate(worlds):
             for name, question in QUESTIONS.items():

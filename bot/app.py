@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import socket
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from a2wsgi import WSGIMiddleware
 from apiflask import APIFlask
 from prometheus_client import Counter, Histogram
 
+from bot import memory
 from bot.api import PREFIX, create_api
 from bot.callbacks.asgi import Asgi, CallbackApp
 from bot.callbacks.intake import Intake
@@ -125,7 +125,5 @@ def create_asgi(product: Product) -> tuple[CallbackApp, Intake]:
     ]
     intake = Intake(product.database, recorded=lambda _new: product.wakeups.wake(Queue.INBOX))
     flask: Asgi = WSGIMiddleware(create_app(product), workers=product.config.server.threads)  # type: ignore[arg-type,assignment]
-    gc.collect()
-    gc.freeze()  # what is loaded now stays: walking it again and again costs callbacks half their time (measured)
-    gc.set_threshold(20_000, 50, 50)
+    memory.settle()
     return CallbackApp(WecomReceiver(pairs, product.clock), intake, flask), intake

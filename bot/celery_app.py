@@ -14,7 +14,7 @@ from typing import Any
 
 from celery import signals
 
-from bot import logs
+from bot import logs, memory
 from bot.app import build
 from bot.config import ConfigError, load_config
 from bot.scheduler.jobs import JOBS
@@ -56,6 +56,7 @@ def run_job(name: str) -> None:
 def _start(**_: Any) -> None:
     consumed = app.amqp.queues.consume_from
     station().start([queue for queue, name in QUEUES.items() if name in consumed])
+    memory.settle()
 
 
 def _stop(**_: Any) -> None:
