@@ -7,15 +7,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
+from flask import Flask
 from hypothesis import HealthCheck, settings
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from sqlalchemy.orm import Session
 
 from scrm import seal
+from scrm.accounts import logins
 from scrm.db import Database
 from tests.databases import ENGINES, Files, Place, Server, Unreachable, make_template
 
@@ -25,10 +31,37 @@ settings.register_profile(
 settings.load_profile("lianke")
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # Monday 10:00 in Shanghai
+IN_MEMORY = Path("/dev/shm")
+ROOM = 4 * 1024**3
 MARKS = {"postgresql": pytest.mark.postgresql, "mariadb": pytest.mark.mysql}
 
 
+class KeptTemplates(BytecodeCache):
+    """Compiled templates, for all applications of this process."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+# What only costs time: passwords are hashed as weakly as argon2id allows, and a template is compiled once, not for each
+# application; files that are not about power cuts lie in memory.
+logins._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": KeptTemplates()}
+
 RING = seal.Keyring(["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="])  # the one tests.stand configures too
+
+
+def pytest_configure() -> None:
+    """Let temporary files lie in memory where there is room: thousands of tests wait for thousands of commits."""
+    if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
