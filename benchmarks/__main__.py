@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cluster, events, ingest, scale, welcome
+from benchmarks import cluster, events, ingest, pages, scale, welcome
 
 RESULTS = Path(__file__).parent / "results"
 FILES = {
@@ -23,6 +23,7 @@ FILES = {
     "servers.json": ("servers",),
     "cluster.json": ("cluster",),
     "scale.json": ("scale",),
+    "pages.json": ("pages",),
 }
 PARTS = tuple(part for parts in FILES.values() for part in parts)
 # key → (target in words, whether a value meets it); None: told, no target
@@ -38,6 +39,7 @@ TARGETS: dict[str, tuple[str, Any]] = {
     "servers_ratio_noop": ("—", None),
     "cluster_ratio_more_workers": ("—", None),
     "scale_worst_growth_p99": ("≤ 1.5", lambda value: value <= scale.GROWTH_TARGET),
+    "pages_worst_p99_ms": (f"≤ {pages.TARGET_MS}", lambda value: value <= pages.TARGET_MS),
 }
 
 
@@ -93,6 +95,13 @@ def _scale(console: Console, *, quick: bool) -> dict[str, Any]:
     return {"scale_worst_growth_p99": max(growths), "scale": figures}
 
 
+def _pages(console: Console, *, quick: bool) -> dict[str, Any]:
+    size, rounds = (pages.QUICK_SIZE, 5) if quick else (pages.SIZE, 100)
+    figures = pages.measure(size=size, rounds=rounds, tell=console.print)
+    worst = max(one["p99_ms"] for engine in figures.values() for one in engine["pages"].values())
+    return {"pages_worst_p99_ms": worst, "pages": figures}
+
+
 def _machine() -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -124,6 +133,8 @@ def _show(console: Console, results: dict[str, Any]) -> None:
         console.print(f"{number} workers: {figures['per_second']:.0f} events/s; per event {cost}")
     for engine, figures in results.get("scale", {}).items():
         console.print(_growth(engine, figures))
+    for engine, figures in results.get("pages", {}).items():
+        console.print(_costs(engine, figures["pages"]))
     for name, figures in results.get("welcome", {}).items():
         console.print(name, {key: round(value, 1) for key, value in figures.items()})
 
@@ -140,6 +151,14 @@ def _growth(engine: str, figures: dict[str, Any]) -> Table:
             *p99,
             *(f"{one[key]:.2f}" for key in ("growth_p50", "growth_p99", "ratio_to_key_p50")),
         )
+    return table
+
+
+def _costs(engine: str, figures: dict[str, Any]) -> Table:
+    table = Table(engine, "p50 ms", "p99 ms", "plain SQL ms", "times its SQL", "statements")
+    for name, one in figures.items():
+        cells = (one["p50_ms"], one["p99_ms"], one["sql_p50_ms"], one["ratio_to_sql"])
+        table.add_row(name, *(f"{cell:.1f}" for cell in cells), " ".join(map(str, one["queries"])))
     return table
 
 
@@ -168,6 +187,7 @@ def main(*, quick: bool, only: tuple[str, ...]) -> None:
         "servers": lambda: _servers(quick=quick),
         "cluster": lambda: _cluster(quick=quick),
         "scale": lambda: _scale(console, quick=quick),
+        "pages": lambda: _pages(console, quick=quick),
     }
     found = {part: measure[part]() for part in only or PARTS}
     _show(console, {key: value for figures in found.values() for key, value in figures.items()})
