@@ -12,7 +12,9 @@ from sqlalchemy.engine import make_url
 
 from bot.app import Product
 from bot.scheduler.runner import start_scheduler
+from bot.workers.background import Background
 from bot.workers.inbox_worker import InboxWorker
+from bot.workers.kinds import KINDS
 from bot.workers.loop import Loop
 from bot.workers.outbox_worker import OutboxWorker
 from bot.workers.sender import Gated, Sender
@@ -20,6 +22,7 @@ from bot.workers.special_calls import SpecialCalls
 from bot.workers.wakeup import Queue
 from scrm.db import Database
 from scrm.inbox import service as inbox
+from scrm.jobs import service as jobs
 from scrm.outbox import service as outbox
 
 log = structlog.get_logger(__name__)
@@ -46,6 +49,9 @@ class WorkerSet:
         )
         self.welcomes = self._outbox(welcome=True, threads=WELCOME_THREADS)
         self.others = self._outbox(welcome=False, threads=OTHER_THREADS)
+        self.background = Background(
+            product.database, product.wakeups, KINDS, product.corp, owner=product.owner, clock=product.clock
+        )
 
     def _outbox(self, *, welcome: bool, threads: int) -> OutboxWorker:
         product = self._product
@@ -60,7 +66,8 @@ class WorkerSet:
         )
 
     def close(self) -> None:
-        """Let running calls end."""
+        """Let running calls end, and jobs after the chunk they are at."""
+        self.background.close()
         self.welcomes.close()
         self.others.close()
         self._special.close()
@@ -76,6 +83,7 @@ class Workers:
             Loop("inbox", workers.inbox.tick, product.wakeups, Queue.INBOX),
             Loop("welcome", workers.welcomes.tick, product.wakeups, Queue.WELCOME),
             Loop("outbox", workers.others.tick, product.wakeups, Queue.OUTBOX),
+            Loop("background", workers.background.tick, product.wakeups, Queue.BACKGROUND),
         ]
         self._lock = _only_one(product.database)
 
@@ -92,8 +100,9 @@ class Workers:
         with self._product.database.write() as session:
             events = inbox.release_all(session, now=now)
             calls = outbox.sweep_expired_leases(session, now=now, everyone=True)
-        if events or calls:
-            log.warning("took_over_after_crash", events=events, calls=len(calls))
+            left = jobs.release_all(session, list(KINDS), now=now)
+        if events or calls or left:
+            log.warning("took_over_after_crash", events=events, calls=len(calls), jobs=left)
 
     def stop(self) -> None:
         """Stop claiming, let running work end within STOP_SECONDS; what does not is recovered at the next start."""

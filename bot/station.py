@@ -29,7 +29,12 @@ class Station:
         self.product = product
         self._set = WorkerSet(product)
         self._steps: MappingProxyType[Queue, Callable[[], int]] = MappingProxyType(
-            {Queue.INBOX: self._set.inbox.tick, Queue.WELCOME: self._welcomes, Queue.OUTBOX: self._others}
+            {
+                Queue.INBOX: self._set.inbox.tick,
+                Queue.WELCOME: self._welcomes,
+                Queue.OUTBOX: self._others,
+                Queue.BACKGROUND: self._set.background.tick,
+            }
         )
         self._told = dict.fromkeys(Queue, False)
         self._turns = {queue: threading.Lock() for queue in Queue}

@@ -10,9 +10,9 @@ from bot.commands.chosen import chosen
 from bot.commands.context import open_product, require_free_port
 from bot.commands.terminal import Command, Told, say
 from bot.metrics.port import open_metrics
-from bot.workers.messages import BACKGROUND, QUEUES
+from bot.workers.messages import QUEUES
 
-NAMES = (*QUEUES.values(), BACKGROUND)
+NAMES = tuple(QUEUES.values())
 
 
 @click.command(

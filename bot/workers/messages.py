@@ -19,8 +19,13 @@ from bot.workers.wakeup import Queue
 
 log = structlog.get_logger(__name__)
 
-QUEUES: Mapping[Queue, str] = {Queue.WELCOME: "welcome", Queue.OUTBOX: "outgoing", Queue.INBOX: "inbound"}
 BACKGROUND = "background"
+QUEUES: Mapping[Queue, str] = {
+    Queue.WELCOME: "welcome",
+    Queue.OUTBOX: "outgoing",
+    Queue.INBOX: "inbound",
+    Queue.BACKGROUND: BACKGROUND,
+}
 DRAIN, RUN_JOB = "lianke.drain", "lianke.run_job"
 REDELIVER_SECONDS = 60  # of a message whose worker died; nothing waits for it
 TOLD_MS = 1_000  # one message is under way for so long at most; as long as workers rest between polls

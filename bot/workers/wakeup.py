@@ -23,6 +23,7 @@ class Queue(StrEnum):
     INBOX = "inbox"
     WELCOME = "welcome"
     OUTBOX = "outbox"
+    BACKGROUND = "background"
 
 
 class Wakeups:

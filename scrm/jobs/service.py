@@ -29,10 +29,14 @@ def start_job(
     created_by: str,
     now: datetime,
     lane: str | None = None,
+    queue: bool = False,
 ) -> Job:
-    """A new job, waiting for a worker. Raises Conflict while another of this kind and lane is not over."""
+    """A new job, waiting for a worker. Raises Conflict while another of this kind and lane is not over.
+
+    With ``queue`` it waits for the other instead.
+    """
     lane = lane or kind
-    other = find_open_job(session, kind, lane=lane)
+    other = None if queue else find_open_job(session, kind, lane=lane)
     if other is not None:
         since = f"{other.created_at:%m-%d %H:%M} UTC"
         raise Conflict(
@@ -106,9 +110,13 @@ def save_progress(
     done: int,
     total: int | None,
     now: datetime,
+    **more: Any,
 ) -> None:
-    """Keep where to go on after a crash, in the transaction of the work done; keeps the lease. Raises LeaseLost."""
-    job.cursor, job.done, job.total = dict(cursor), done, total
+    """Keep where to go on after a crash, in the transaction of the work done; keeps the lease. Raises LeaseLost.
+
+    ``more`` are other columns that go with it, such as the report where only the worker writes it.
+    """
+    job.cursor, job.done, job.total, job.attempts = dict(cursor), done, total, 1
     _change(
         session,
         job,
@@ -118,12 +126,13 @@ def save_progress(
         available_at=now + LEASE,
         attempts=1,
         error=None,
+        **more,
     )
 
 
-def finish(session: Session, job: Job, *, now: datetime) -> None:
+def finish(session: Session, job: Job, *, now: datetime, **more: Any) -> None:
     """The job did what it should. Raises LeaseLost."""
-    _change(session, job, state=JobState.DONE, finished_at=now, available_at=None, error=None)
+    _change(session, job, state=JobState.DONE, finished_at=now, available_at=None, error=None, **more)
 
 
 def fail(session: Session, job: Job, error: str, *, now: datetime) -> None:
@@ -138,7 +147,7 @@ def give_back(session: Session, job: Job, *, now: datetime, error: str | None = 
 
 def cancel(session: Session, job_id: int, *, now: datetime) -> Job:
     """Stop a job that is not over; its worker notices at its next step. Raises NotFound, Conflict."""
-    job = get_job(session, job_id)
+    job = get_job(session, job_id, lock=True)
     if job.state not in OPEN:
         raise Conflict("job_over", f"任务已结束（{job.state.value}），不能取消")
     job.state, job.finished_at, job.available_at, job.lease_token = JobState.CANCELLED, now, None, None
@@ -146,9 +155,26 @@ def cancel(session: Session, job_id: int, *, now: datetime) -> Job:
     return job
 
 
-def get_job(session: Session, job_id: int) -> Job:
+def retry(session: Session, job_id: int, *, now: datetime) -> Job:
+    """Let a job that failed or was cancelled go on at its cursor. Raises NotFound, Conflict."""
+    job = get_job(session, job_id, lock=True)
+    if job.state not in (JobState.FAILED, JobState.CANCELLED):
+        raise Conflict("job_not_over", f"任务没有失败或取消（{job.state.value}），不用重试")
+    job.state, job.attempts, job.available_at = JobState.PENDING, 0, now
+    job.finished_at, job.error = None, None
+    session.flush()
+    return job
+
+
+def release_all(session: Session, kinds: Sequence[str], *, now: datetime) -> int:
+    """Nobody else can be working on these kinds (embedded start): jobs of the dead process are due at once."""
+    leased = update(Job).where(Job.state == JobState.RUNNING, Job.kind.in_(kinds))
+    return affected(session.execute(leased.values(available_at=now)))
+
+
+def get_job(session: Session, job_id: int, *, lock: bool = False) -> Job:
     """The job as it is in the database now. Raises NotFound."""
-    job = session.get(Job, job_id, populate_existing=True)
+    job = session.get(Job, job_id, populate_existing=True, with_for_update=lock)
     if job is None:
         raise NotFound("job_not_found", f"没有编号为 {job_id} 的任务")
     return job

@@ -47,7 +47,7 @@ def test_without_arguments_all_are_told():
     told = Told()
     told.may_go.set()
     SharedWakeups(told).wake()
-    told.wait(3)
+    told.wait(len(Queue))
     assert not told.asked.acquire(timeout=0.1)
     assert sorted(told.queues) == sorted(Queue)
 

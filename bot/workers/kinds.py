@@ -1,0 +1,13 @@
+"""The one list of what people may have done in the background: a kind's name → what it does, and who may.
+
+Each name has its words under ``job_<kind>`` in ``bot/web/words_jobs.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from bot.workers.run import Kind
+
+KINDS: Mapping[str, Kind] = MappingProxyType({})
