@@ -45,6 +45,7 @@ from scrm.followups.queries import list_followups
 from scrm.inbox import service as inbox
 from scrm.outbox import service as outbox
 from scrm.outbox.models import CallState, OutboxCall
+from scrm.spelling import spell
 from scrm.timeline.queries import list_entries
 
 SIZES, QUICK_SIZES = (10_000, 100_000, 1_000_000), (2_000, 20_000)
@@ -132,6 +133,8 @@ FILTERS: dict[str, Callable[[World], ContactFilter]] = {
     "lost": lambda _: ContactFilter(presence=Presence.LOST),
     "surname": lambda world: ContactFilter(q=_name(world, 1)),
     "name": lambda world: ContactFilter(q=_name(world, 3)),
+    "pinyin": lambda world: ContactFilter(q=spell(_name(world, 3))[0]),
+    "initials": lambda world: ContactFilter(q=spell(_name(world, 2))[1]),
     "phone": lambda world: ContactFilter(q=f"138{world.chance.randint(0, 99_999_999):08d}"),
     "created": lambda world: ContactFilter(
         **dict(zip(("created_from", "created_to"), _month(world), strict=True))

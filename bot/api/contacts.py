@@ -85,7 +85,7 @@ class ContactQuery(PageQuery):
     stage: Stage | None = None
     state: Presence | None = Field(None, description="active 仍有好友关系，lost 已全部流失")
     q: Annotated[Line, Field(max_length=64)] | None = Field(
-        None, description="姓名或备注的开头，或完整的电话号码"
+        None, description="姓名（或其拼音、首字母）或备注的开头，或完整的电话号码"
     )
     created_from: Boundary | None = Field(None, description="从这一天（或时刻）起")
     created_to: Boundary | None = Field(None, description="到这一天为止（含），或到这一时刻之前")

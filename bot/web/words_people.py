@@ -62,8 +62,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "apply": ("筛选", "Filter"),
     "remove_filter": ("去掉条件：{text}", "Remove filter: {text}"),
     "read_q": (
-        "姓名或备注以「{value}」开头，或电话为它",
-        "name or remark begins with “{value}”, or phone is it",
+        "姓名、拼音或备注以「{value}」开头，或电话为它",
+        "name, pinyin or remark begins with “{value}”, or phone is it",
     ),
     "read_owner": ("归 {value}", "owned by {value}"),
     "read_channel": ("来自「{value}」", "from “{value}”"),

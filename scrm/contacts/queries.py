@@ -8,15 +8,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, union
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select, union
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from scrm import seal
 from scrm.accounts.models import Staff
 from scrm.channels.models import Channel
 from scrm.contacts.models import Contact, ContactIdentity, Relation, RelationState, Stage
 from scrm.contacts.service import LIVE
-from scrm.dialects import begins_with
+from scrm.dialects import begins_with, in_this_order
 from scrm.tags.models import ContactTag
 from scrm.tags.queries import ContactTagRow, tags_of_contacts
 
@@ -64,7 +64,8 @@ class Added:
 
 @dataclass(frozen=True)
 class ContactFilter:
-    """Which contacts; None means any. ``q`` is the beginning of a name or remark, or a whole phone number.
+    """Which contacts; None means any. ``q`` is the beginning of a name, of its pinyin or initials, or of a remark, or
+    a whole phone number.
 
     ``waits``: somebody is connected with the contact, and no rep has responded yet. ``left_from``, ``left_to``: a
     connection ended in between and is over still.
@@ -105,35 +106,76 @@ def list_contacts(
     limit: int = 50,
 ) -> list[Contact]:
     """Newest first, at most ``limit``; ``before`` is (created_at, id) of the last one of the page before."""
-    query = (
-        select(Contact)
-        .where(*_conditions(which), *_ways(session, which))
-        .order_by(Contact.created_at.desc(), Contact.id.desc())
-        .limit(limit)
-    )
+    walk = _walk_of(session, which)
+    query = select(Contact).order_by(walk.at.desc(), walk.contact_id.desc()).limit(limit)
     if before is not None:
         at, contact_id = before
         # `<= at` alone can be sought in the index; without it each page would walk there from the newest row.
-        query = query.where(Contact.created_at <= at, or_(Contact.created_at < at, Contact.id < contact_id))
-    return list(session.scalars(query))
+        query = query.where(walk.at <= at, or_(walk.at < at, walk.contact_id < contact_id))
+    return list(session.scalars(walk.along(query, which)))
 
 
 def count_contacts(session: Session, which: ContactFilter, *, most: int) -> int:
     """How many there are; counting stops at ``most``, so that it costs the same however many there are."""
-    found = select(Contact.id).where(*_conditions(which), *_ways(session, which)).limit(most)
+    found = _walk_of(session, which).along(select(Contact.id), which).limit(most)
     return session.scalar(select(func.count()).select_from(found.subquery())) or 0
 
 
-def _ways(session: Session, which: ContactFilter) -> list[ColumnElement[bool]]:
-    found = []
-    if which.tag_ids is not None:
-        found.append(_found(session, [_tagged(which.tag_ids)]))
+@dataclass(frozen=True)
+class _Walk:
+    """From the newest contact down: all of them, or those with one tag, which have an index of their own."""
+
+    at: InstrumentedAttribute[Any]
+    contact_id: InstrumentedAttribute[str]
+    conditions: list[ColumnElement[bool]]
+    tag_id: str | None = None
+
+    def along(self, query: Select[Any], which: ContactFilter) -> Select[Any]:
+        """``query``, a select of contacts, by this walk and what ``which`` asks for besides."""
+        query = query.where(*self.conditions, *_conditions(which, self.at))
+        if self.tag_id is None:
+            return query
+        again = aliased(ContactTag)  # set by several reps: the first of them stands for all
+        same = and_(again.contact_id == ContactTag.contact_id, again.tag_id == self.tag_id)
+        earlier = exists().where(same, again.staff_id < ContactTag.staff_id).correlate(ContactTag)
+        # Not NOT EXISTS, which PostgreSQL would turn into a hash of all who have the tag; of IS NULL it expects few.
+        is_first = case((earlier, None), else_=1).is_not(None)
+        query = query.select_from(ContactTag).join(Contact, Contact.id == ContactTag.contact_id)
+        return in_this_order(query.where(ContactTag.tag_id == self.tag_id, is_first))
+
+
+def _walk_of(session: Session, which: ContactFilter) -> _Walk:
+    """Along the index of its tag, where one is asked for; unless something else leaves few to be looked through."""
+    conditions, is_few = [], False
     if which.q:
-        found.append(_found(session, _matching(session, which.q)))
-    return found
+        matching = _matching(session, which.q)
+        is_few = _are_few(session, [way.ids for way in matching])
+        conditions.append(_any_of(matching, is_few=is_few))
+    tags = set(which.tag_ids or ())
+    if len(tags) == 1:
+        if not is_few and not _is_narrow(session, which):
+            return _Walk(ContactTag.contact_at, ContactTag.contact_id, conditions, tags.pop())
+        conditions.append(_tagged(tags).leads)
+    elif which.tag_ids is not None:
+        tagged = _tagged(tags)
+        conditions.append(_any_of([tagged], is_few=_are_few(session, [tagged.ids])))
+    return _Walk(Contact.created_at, Contact.id, conditions)
 
 
-def _conditions(which: ContactFilter) -> list[ColumnElement[bool]]:
+def _is_narrow(session: Session, which: ContactFilter) -> bool:
+    """Whether one of the conditions that an index answers leaves few contacts."""
+    found: list[Select[Any]] = []
+    if which.owner_id is not None:
+        found.append(select(Contact.id).where(Contact.owner_id == which.owner_id))
+    if which.channel_id is not None:
+        found.append(select(Contact.id).where(Contact.first_channel_id == which.channel_id))
+    if which.added is not None:
+        found.append(select(Relation.contact_id).where(*which.added.conditions()))
+    return which.ids is not None or any(_are_few(session, [ids]) for ids in found)
+
+
+def _conditions(which: ContactFilter, created_at: InstrumentedAttribute[Any]) -> list[ColumnElement[bool]]:
+    """What a contact must be; ``created_at`` is the column of the walk that says when it came."""
     found: list[ColumnElement[bool]] = []
     if which.owner_id is not None:
         found.append(Contact.owner_id == which.owner_id)
@@ -145,9 +187,9 @@ def _conditions(which: ContactFilter) -> list[ColumnElement[bool]]:
         lost = which.presence is Presence.LOST
         found.append(Contact.lost_at.is_not(None) if lost else Contact.lost_at.is_(None))
     if which.created_from is not None:
-        found.append(Contact.created_at >= which.created_from)
+        found.append(created_at >= which.created_from)
     if which.created_to is not None:
-        found.append(Contact.created_at < which.created_to)
+        found.append(created_at < which.created_to)
     if which.ids is not None:
         found.append(Contact.id.in_(which.ids))
     if which.waits:
@@ -185,12 +227,18 @@ class _Way:
     leads: ColumnElement[bool]
 
 
-def _tagged(tag_ids: Sequence[str]) -> _Way:
+def _tagged(tag_ids: Collection[str]) -> _Way:
     return _linked(ContactTag.contact_id, ContactTag.tag_id.in_(tag_ids))
 
 
 def _matching(session: Session, q: str) -> list[_Way]:
     own = [begins_with(session, Contact.name, q)]
+    letters = typed_letters(q)
+    if letters:
+        own += [
+            begins_with(session, Contact.pinyin, letters),
+            begins_with(session, Contact.initials, letters),
+        ]
     phone = phone_digits(q)
     if phone:
         own.append(Contact.phone_index == seal.ring().blind_index(phone))
@@ -205,16 +253,18 @@ def _linked(contact_id: InstrumentedAttribute[str], condition: ColumnElement[boo
     return _Way(select(contact_id.label("id")).where(condition), one.scalar_subquery().is_not(None))
 
 
-def _found(session: Session, ways: Sequence[_Way]) -> ColumnElement[bool]:
-    """What any of the ways leads to. Few are fetched by their ids; many are met on the way from the newest down.
-
-    Counting stops at FEW, so that it costs the same however many there are.
-    """
-    counts = [select(func.count()).select_from(way.ids.limit(FEW + 1).subquery()) for way in ways]
-    if sum(session.execute(select(*(count.scalar_subquery() for count in counts))).one()) > FEW:
+def _any_of(ways: Sequence[_Way], *, is_few: bool) -> ColumnElement[bool]:
+    """What any of the ways leads to. Few are fetched by their ids; many are met on the way from the newest down."""
+    if not is_few:
         return or_(*(way.leads for way in ways))
     # A table of its own: MySQL would run a union within IN once for each contact.
     return Contact.id.in_(select(union(*(way.ids for way in ways)).subquery().c.id))
+
+
+def _are_few(session: Session, found: Sequence[Select[Any]]) -> bool:
+    """Whether these lead to few contacts. Counting stops at FEW, so that it costs the same however many there are."""
+    counts = [select(func.count()).select_from(ids.limit(FEW + 1).subquery()) for ids in found]
+    return sum(session.execute(select(*(count.scalar_subquery() for count in counts))).one()) <= FEW
 
 
 def phone_digits(text: str) -> str | None:
@@ -225,6 +275,12 @@ def phone_digits(text: str) -> str | None:
     if len(digits) == 13 and digits.startswith("86"):  # noqa: PLR2004 - 86 and a mobile number
         digits = digits[2:]
     return digits if 7 <= len(digits) <= 15 else None  # noqa: PLR2004 - ITU-T E.164
+
+
+def typed_letters(text: str) -> str | None:
+    """The form in which pinyin is kept: small letters without blanks. None if it cannot be pinyin."""
+    letters = "".join(text.split()).lower()
+    return letters if letters.isascii() and letters.isalpha() else None
 
 
 def load_cards(session: Session, contacts: Sequence[Contact]) -> list[ContactCard]:

@@ -8,14 +8,17 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from benchmarks.population import Population, channel_id
-from benchmarks.scale import QUESTIONS, World
+from benchmarks.population import Population, channel_id, staff_id, tag_id
+from benchmarks.scale import PAGE, QUESTIONS, World
 from bot.metrics import database as measured
 from migrations import runner
+from scrm.contacts.models import Stage
+from scrm.contacts.queries import ContactFilter, Presence, count_contacts, list_contacts
 from scrm.db import Database
 from scrm.inbox import service as inbox
 from scrm.outbox import service as outbox
@@ -57,6 +60,46 @@ def read(world: World, ask: Callable[..., object]) -> list[str]:
 @pytest.mark.parametrize("name", list(QUESTIONS))
 def test_no_question_reads_a_whole_table(world: World, name: str):
     assert read(world, lambda session: QUESTIONS[name](world, session)) == []
+
+
+def with_tag(**more: Any) -> ContactFilter:
+    return ContactFilter(tag_ids=[tag_id(2)], **more)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"stage": Stage.LEAD}, {"presence": Presence.ACTIVE}, {"created_to": True}],
+    ids=["alone", "stage", "present", "until"],
+)
+@pytest.mark.parametrize("deep", [False, True], ids=["first", "deep"])
+def test_those_with_one_tag_are_read_newest_first_along_its_index(
+    world: World, more: dict[str, Any], deep: bool
+):
+    if "created_to" in more:
+        more = {"created_to": world.population.now - timedelta(days=10)}
+    before = world.deep() if deep else None
+    with world.database.read() as session, Recorder(session) as recorder:
+        assert list_contacts(session, with_tag(**more), before=before, limit=PAGE)
+        plans = recorder.plans()
+
+    assert whole_reads(plans) == []
+    walked = [read for _, plan in plans for read in plan if read.index == "ix_contact_tag_recent"]
+    assert walked, plans
+    assert not any(read.is_sorted_after for read in walked), walked
+
+
+@pytest.mark.parametrize("more", [{"q": "王"}, {"owner_id": staff_id(1)}], ids=["name", "owner"])
+def test_where_few_are_left_they_are_looked_through_for_the_tag(world: World, more: dict[str, Any]):
+    assert read(world, lambda session: list_contacts(session, with_tag(**more), limit=PAGE)) == []
+
+
+def test_counting_those_with_one_tag_stops(world: World):
+    with world.database.read() as session, Recorder(session) as recorder:
+        assert count_contacts(session, with_tag(), most=100) == 100
+        plans = recorder.plans()
+
+    assert whole_reads(plans) == []
+    assert len(plans) == 1  # nothing is counted before
 
 
 @pytest.mark.parametrize(

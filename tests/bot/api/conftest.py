@@ -161,6 +161,7 @@ class Maker:
                     staff_id=staff.id,
                     source=TagSource.CHANNEL,
                     set_at=at,
+                    contact_at=at,
                 )
             )
         return contact

@@ -87,6 +87,7 @@ class Desk:
         made = self.add(TagGroup(name=group))
         tag = self.add(Tag(group_id=made.id, name=name))
         fields = {"source": TagSource.CHANNEL, "source_ref": self.channel.id, "set_at": self.now, **more}
+        fields["contact_at"] = contact.created_at
         self.add(ContactTag(contact_id=contact.id, tag_id=tag.id, staff_id=self.rep.id, **fields))
 
     def happened(

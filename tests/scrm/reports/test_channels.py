@@ -42,7 +42,7 @@ def come(session):
         row = {"channel_id": channel.id, "contact_id": contact.id, "staff_id": staff.id, "at": at}
         session.add(Scan(**row, is_new=is_new, effect_key=f"scan:{next(numbers)}"))
         if tag:
-            set_by = {"source": TagSource.CHANNEL, "set_at": at}
+            set_by = {"source": TagSource.CHANNEL, "set_at": at, "contact_at": at}
             session.add(ContactTag(contact_id=contact.id, tag_id=tag.id, staff_id=staff.id, **set_by))
         session.flush()
 
