@@ -16,6 +16,7 @@ from bot.workers.sync import resume_sync
 from scrm.channels import media
 from scrm.channels import service as channels
 from scrm.errors import Conflict
+from scrm.library import service as library
 from scrm.outbox import service as outbox
 from scrm.sync import service as sync
 
@@ -52,9 +53,10 @@ def every_minute_keep_codes_right(product: Product) -> int:
 
 
 def every_hour_renew_media(product: Product) -> int:
-    """Welcome attachments are uploaded again before their ids die."""
+    """The files of welcomes and of live materials are uploaded again before their ids die."""
     with product.database.write() as session:
         renewed = media.renew_media(session, now=product.clock())
+        renewed += library.renew_media(session, now=product.clock())
     if renewed:
         product.wakeups.wake()
     return renewed
