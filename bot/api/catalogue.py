@@ -17,6 +17,7 @@ from bot.api import (
     settings,
     staff,
     tags,
+    tasks,
     timeline,
     trace,
 )
@@ -27,6 +28,7 @@ RESOURCES: Sequence[Routes] = (
     timeline.routes,
     assignments.routes,
     followups.routes,
+    tasks.routes,
     tags.routes,
     channels.routes,
     channel_stats.routes,

@@ -11,7 +11,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.app import Product
-from bot.scheduler import retention
+from bot.scheduler import reminders, retention
 from bot.workers.sync import resume_sync
 from scrm.channels import media
 from scrm.channels import service as channels
@@ -50,6 +50,14 @@ def every_minute_keep_codes_right(product: Product) -> int:
     if changed:
         product.wakeups.wake()
     return changed
+
+
+def every_minute_remind_of_tasks(product: Product) -> int:
+    """Reps are told in the morning what is to do, and of each task when its hour has come."""
+    owed = reminders.remind(product.database, product.corp, now=product.clock())
+    if owed:
+        product.wakeups.wake()
+    return owed
 
 
 def every_hour_renew_media(product: Product) -> int:
@@ -96,6 +104,7 @@ def _daily(hour: int, minute: int) -> Callable[[str], BaseTrigger]:
 JOBS = (
     Job("every_5_seconds_sweep_leases", _every(seconds=5), every_5_seconds_sweep_leases),
     Job("every_minute_keep_codes_right", _every(minutes=1), every_minute_keep_codes_right, at_start=True),
+    Job("every_minute_remind_of_tasks", _every(minutes=1), every_minute_remind_of_tasks),
     Job("every_hour_renew_media", _every(hours=1), every_hour_renew_media, at_start=True),
     Job(
         "every_10_seconds_run_waiting_sync",

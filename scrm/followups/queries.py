@@ -9,6 +9,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from scrm.followups.models import Followup, FollowupKind
+from scrm.tasks.models import Task, TaskSource, TaskState
 
 
 def list_followups(
@@ -42,3 +43,15 @@ def list_followups(
     if kinds:
         query = query.where(Followup.kind.in_(kinds))
     return list(session.scalars(query))
+
+
+def closed_with(session: Session, followup: Followup, *, limit: int = 50) -> list[Task]:
+    """The tasks that writing this follow-up closed, and nobody has opened again."""
+    query = select(Task).where(
+        Task.contact_id == followup.contact_id,
+        Task.state == TaskState.DONE,
+        Task.staff_id == followup.staff_id,
+        Task.source == TaskSource.FOLLOWUP,
+        Task.closed_at == followup.created_at,
+    )
+    return list(session.scalars(query.order_by(Task.due_at, Task.id).limit(limit)))

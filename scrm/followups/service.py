@@ -7,18 +7,21 @@ from datetime import datetime, timedelta
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from scrm.accounts.models import Staff
+from scrm.accounts.models import Staff, StaffStatus
 from scrm.contacts.models import Relation
 from scrm.contacts.service import find_relation, get_contact
 from scrm.db import affected
 from scrm.errors import Invalid
 from scrm.followups.models import Followup, FollowupKind
 from scrm.ids import new_id
+from scrm.tasks import service as tasks
+from scrm.tasks.models import TaskSource
 from scrm.timeline import service as timeline
 
 MAX_CONTENT = 2000
 MAX_NEXT_STEP = 200
 CLOCK_SKEW = timedelta(minutes=5)  # a phone's clock may run ahead of ours
+UNNAMED_STEP = "下次跟进"
 
 
 def add_followup(  # noqa: PLR0913 - one per column, all by keyword
@@ -35,6 +38,9 @@ def add_followup(  # noqa: PLR0913 - one per column, all by keyword
     next_at: datetime | None = None,
 ) -> Followup:
     """Write down what a rep did with a contact; the timeline tells it, and the rep has responded since then.
+
+    What the rep had planned for this contact and is due by now, is done with it; what is planned next, with a time,
+    becomes a task.
 
     ``at`` is when it happened (now, if not said). Raises NotFound for the contact, Invalid for the rest.
     """
@@ -57,6 +63,8 @@ def add_followup(  # noqa: PLR0913 - one per column, all by keyword
     session.add(followup)
     session.flush()
     _note_response(session, contact_id, staff_id, at)
+    tasks.close_due(session, contact_id, staff_id, actor=actor, now=now)
+    _plan(session, followup, staff, actor)
     detail = {"staff": staff.name if staff else None, "content": followup.content, "followup_id": followup.id}
     if followup.next_step:
         detail["next_step"] = followup.next_step
@@ -70,6 +78,23 @@ def add_followup(  # noqa: PLR0913 - one per column, all by keyword
         key=f"followup:{followup.id}",
     )
     return followup
+
+
+def _plan(session: Session, followup: Followup, staff: Staff | None, actor: str) -> None:
+    """The next step, if it has a time, is something to do; for nobody who has left."""
+    if followup.next_at is None or staff is None or staff.status is not StaffStatus.ACTIVE:
+        return
+    tasks.create_task(
+        session,
+        followup.contact_id,
+        staff_id=followup.staff_id,
+        title=followup.next_step or UNNAMED_STEP,
+        due_at=followup.next_at,
+        source=TaskSource.FOLLOWUP,
+        actor=actor,
+        now=followup.created_at,
+        key=f"followup:{followup.id}",
+    )
 
 
 def _check(

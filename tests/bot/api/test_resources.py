@@ -385,3 +385,56 @@ def test_unknown_calls_are_traced_as_unknown(world, make):
         assert session.query(OutboxCall).one().state == CallState.UNKNOWN
     steps = [one["step"] for one in world.get("/trace?external_userid=wmAAA").json["items"]]
     assert steps == ["enqueued", "sending", "unknown"]
+
+
+# --- tasks
+
+
+def task(world, contact, **changes):
+    due = (world.now + timedelta(days=1)).isoformat()
+    body = {"contact": contact.id, "staff": "wangmin", "title": "发资料", "due_at": due, **changes}
+    return world.post("/tasks", body)
+
+
+def test_task_is_given_done_and_opened_again(world, make):
+    rep = make.staff()
+    contact = make.contact(staff=rep)
+    made = task(world, contact, content=[{"kind": "text", "text": "您好"}])
+
+    assert made.status_code == 201
+    assert (made.json["state"], made.json["source"], made.json["staff"]["name"]) == (
+        "open",
+        "manager",
+        "王敏",
+    )
+    assert made.json["content"] == [{"kind": "text", "text": "您好", "material_id": None}]
+    path = f"/tasks/{made.json['id']}"
+    assert world.post(f"{path}/done").json["state"] == "done"
+    refused = world.post(f"{path}/skip")
+    assert (refused.status_code, refused.json["error"]["code"]) == (409, "task_closed")
+    assert world.post(f"{path}/reopen").json["state"] == "open"
+    later = (world.now + timedelta(days=2)).isoformat()
+    assert world.post(f"{path}/postpone", {"due_at": later}).json["due_at"].startswith("2026-11-25")
+
+
+def test_tasks_are_listed_by_rep_customer_state_and_time(world, make):
+    rep, other = make.staff(), make.staff("lihua", "李华")
+    contact, another = make.contact(staff=rep), make.contact("韩梅梅", staff=other)
+    task(world, contact, title="一")
+    task(world, another, title="二", staff="lihua")
+    task(world, contact, title="三", due_at=(world.now + timedelta(days=9)).isoformat())
+
+    def titles(query):
+        return [row["title"] for row in world.all(f"/tasks?{query}")]
+
+    assert titles("limit=1") == ["三", "二", "一"]
+    assert titles("staff=lihua") == ["二"]
+    assert titles(f"contact={contact.id}&due_before=2026-11-24") == ["一"]
+    assert titles("state=done") == []
+    assert titles("staff=nobody") == []
+
+
+def test_task_for_the_past_says_where_it_is_wrong(world, make):
+    contact = make.contact(staff=make.staff())
+    answer = task(world, contact, due_at=world.now.isoformat())
+    assert (answer.status_code, list(answer.json["error"]["fields"])) == (422, ["due_at"])

@@ -179,7 +179,7 @@ def test_writing_asks_a_fixed_number_of_queries(desk: Desk) -> None:
     with desk.counted() as statements:
         assert desk.post(form).status_code == 303
 
-    assert len(statements) == 13
+    assert len(statements) == 14
 
 
 def test_control_characters_are_not_kept() -> None:

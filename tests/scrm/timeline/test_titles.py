@@ -36,7 +36,12 @@ from scrm.timeline.rules import SENTENCES, title
          "负责人变为王敏：扫「上海展会」的渠道活码，企业微信分给 王敏",
          "Owner is now 王敏: Scanned the code of “上海展会”; WeCom gave the contact to 王敏"),
         ("owner.assigned", {"staff": "王敏"}, "负责人变为王敏", "Owner is now 王敏"),
-        ("remark.sent", {"remark": "李雷-展会"}, "备注已改为「李雷-展会」", "Remark set to “李雷-展会”"),
+        (
+            "remark.sent",
+            {"remark": "李雷-展会"},
+            "备注已写入企业微信：「李雷-展会」",
+            "Remark written to WeCom: “李雷-展会”",
+        ),
         ("contact.stage_changed", {"before": "lead", "after": "mql"}, "阶段从线索变为市场认可线索",
          "Stage changed from lead to MQL"),
         ("followup.visit", {"staff": "王敏", "content": "看了\n车"}, "王敏拜访了客户：看了 车",
