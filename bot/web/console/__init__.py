@@ -20,6 +20,8 @@ from bot.web.console import (
     events,
     followups,
     overview,
+    tag,
+    tags,
 )
 from bot.web.console.door import Console
 from bot.web.site import Site
@@ -40,6 +42,8 @@ def register(blueprint: Blueprint, site: Site) -> Console:
         events,
         calls,
         audit,
+        tags,
+        tag,
     )
     for module in pages:
         module.register(console)
