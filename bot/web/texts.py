@@ -15,6 +15,7 @@ from bot.web import (
     words_overview,
     words_people,
     words_settings,
+    words_staff,
 )
 
 TEXTS: Mapping[str, tuple[str, str]] = {
@@ -26,6 +27,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     **words_login.TEXTS,
     **words_events.TEXTS,
     **words_settings.TEXTS,
+    **words_staff.TEXTS,
 }
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}

@@ -20,6 +20,8 @@ from bot.web.console import (
     events,
     followups,
     overview,
+    staff,
+    staff_page,
     tag,
     tags,
 )
@@ -44,6 +46,8 @@ def register(blueprint: Blueprint, site: Site) -> Console:
         audit,
         tags,
         tag,
+        staff,
+        staff_page,
     )
     for module in pages:
         module.register(console)
