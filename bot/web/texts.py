@@ -14,6 +14,8 @@ from bot.web import (
     words_login,
     words_overview,
     words_people,
+    words_settings,
+    words_staff,
 )
 
 TEXTS: Mapping[str, tuple[str, str]] = {
@@ -24,6 +26,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     **words_overview.TEXTS,
     **words_login.TEXTS,
     **words_events.TEXTS,
+    **words_settings.TEXTS,
+    **words_staff.TEXTS,
 }
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}

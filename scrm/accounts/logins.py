@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -164,6 +165,15 @@ def mark_seen(session: Session, login_id: str, *, now: datetime) -> bool:
         Login.id == login_id, Login.seen_at <= now - SEEN_EVERY, Login.ended_at.is_(None)
     )
     return affected(session.execute(due.values(seen_at=now))) == 1
+
+
+def list_live(
+    session: Session, account_ids: Collection[str], *, now: datetime, limit: int = 200
+) -> list[Login]:
+    """Sessions of these accounts that are not over, used last first."""
+    live = (Login.account_id.in_(account_ids), Login.ended_at.is_(None), Login.until > now)
+    rows = session.scalars(select(Login).where(*live).order_by(Login.seen_at.desc()).limit(limit))
+    return [row for row in rows if now - row.seen_at < IDLE[row.way]]
 
 
 def end_login(session: Session, login_id: str, *, now: datetime) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scrm.accounts.models import Department, Staff, StaffDepartment, StaffStatus
+from scrm.accounts.models import Account, Department, Staff, StaffDepartment, StaffStatus
 
 
 @dataclass(frozen=True)
@@ -92,3 +92,17 @@ def list_reps(session: Session, *, seen: Collection[str] | None, limit: int = 50
     if seen is not None:
         query = query.where(Staff.id.in_(seen))
     return list(session.scalars(query.order_by(Staff.name, Staff.id).limit(limit)))
+
+
+def departments_of(session: Session, staff_id: str) -> list[Department]:
+    """The departments of a member."""
+    inside = select(StaffDepartment.department_id).where(StaffDepartment.staff_id == staff_id)
+    return list(session.scalars(select(Department).where(Department.id.in_(inside)).order_by(Department.id)))
+
+
+def accounts_of(session: Session, staff_ids: Collection[str]) -> dict[str, Account]:
+    """Staff id → the account of the member, of those who have been in, in one query."""
+    if not staff_ids:
+        return {}
+    rows = session.scalars(select(Account).where(Account.staff_id.in_(staff_ids)))
+    return {row.staff_id or "": row for row in rows}

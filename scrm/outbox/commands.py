@@ -297,14 +297,15 @@ class AddCorpTags(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class EditCorpTag(Command):
-    """Rename a corp tag or tag group."""
+    """Rename a corp tag or tag group (``name``), or put it elsewhere (``order``, bigger first)."""
 
     api = "externalcontact/edit_corp_tag"
     recovery = Recovery.REPEAT
     priority = PRIORITY_PERSON
 
     wecom_id: str
-    name: str
+    name: str = ""
+    order: int | None = None
 
     @property
     def effect_key(self) -> str:
@@ -315,7 +316,12 @@ class EditCorpTag(Command):
         return "corp-tags"
 
     def request(self) -> dict[str, Any]:
-        return {"id": self.wecom_id, "name": self.name}
+        body: dict[str, Any] = {"id": self.wecom_id}
+        if self.name:
+            body["name"] = self.name
+        if self.order is not None:
+            body["order"] = self.order
+        return body
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,7 @@ __all__ = [
     "PairTags",
     "TagChanges",
     "TagDiff",
+    "bury",
     "create_tags",
     "delete_tag",
     "find_tag_by_name",
@@ -89,7 +90,7 @@ def upsert_groups(
         listed = {tag.wecom_id for group in seen for tag in group.tags}
         known = select(Tag).where(Tag.deleted_at.is_(None), Tag.wecom_id.is_not(None))
         changes.deleted += [tag for tag in session.scalars(known) if tag.wecom_id not in listed]
-    _bury(session, changes.deleted, now=now)
+    bury(session, changes.deleted, now=now)
     push_waiting(session, changes.adopted, now=now, caused_by=caused_by)
     return changes
 
@@ -152,7 +153,7 @@ def _set_tag(
     row.name = seen.name or row.name
 
 
-def _bury(session: Session, tags: Collection[Tag], *, now: datetime) -> None:
+def bury(session: Session, tags: Collection[Tag], *, now: datetime) -> None:
     """Deleted tags leave everybody who had them (WeCom does so silently), and a group goes with its last tag."""
     if not tags:
         return
@@ -256,7 +257,7 @@ def delete_tag(
 ) -> Tag:
     """Take the tag out of use and off everybody, here and at WeCom; history keeps its name. Raises NotFound."""
     tag = get_tag(session, tag_id)
-    _bury(session, [tag], now=now)
+    bury(session, [tag], now=now)
     if tag.wecom_id:
         outbox.enqueue(session, DeleteCorpTags(tag_ids=[tag.wecom_id]), now=now)
     return tag
@@ -266,7 +267,7 @@ def forget_tag(session: Session, wecom_id: str, *, now: datetime) -> list[Tag]:
     """WeCom deleted this tag; returns it if we had it."""
     query = select(Tag).where(Tag.wecom_id == wecom_id, Tag.deleted_at.is_(None))
     gone = list(session.scalars(query))
-    _bury(session, gone, now=now)
+    bury(session, gone, now=now)
     return gone
 
 
@@ -277,7 +278,7 @@ def forget_group(session: Session, wecom_id: str, *, now: datetime) -> list[Tag]
         return []
     inside = select(Tag).where(Tag.group_id == group.id, Tag.deleted_at.is_(None), Tag.wecom_id.is_not(None))
     gone = list(session.scalars(inside))
-    _bury(session, gone, now=now)
+    bury(session, gone, now=now)
     return gone
 
 
@@ -306,7 +307,7 @@ def on_tags_read(
     )
     known = select(Tag).where(asked, Tag.deleted_at.is_(None), Tag.wecom_id.is_not(None))
     gone = [tag for tag in session.scalars(known) if tag.wecom_id not in listed]
-    _bury(session, gone, now=now)
+    bury(session, gone, now=now)
     changes.deleted += gone
     return changes
 

@@ -20,6 +20,10 @@ from bot.web.console import (
     events,
     followups,
     overview,
+    staff,
+    staff_page,
+    tag,
+    tags,
 )
 from bot.web.console.door import Console
 from bot.web.site import Site
@@ -40,6 +44,10 @@ def register(blueprint: Blueprint, site: Site) -> Console:
         events,
         calls,
         audit,
+        tags,
+        tag,
+        staff,
+        staff_page,
     )
     for module in pages:
         module.register(console)

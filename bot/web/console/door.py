@@ -39,6 +39,8 @@ RAIL: tuple[tuple[str, ...], ...] = (
     ("contact_list", "c", "contacts.read", "contact_page"),
     ("channel_list", "q", "channels.read", "channel_page", "channel_new", "channel_make"),
     ("followup_log", "f", "contacts.read"),
+    ("tag_catalogue", "t", "contacts.read", "tag_page", "tag_group_page"),
+    ("staff_list", "p", "staff.read", "staff_page"),
     ("event_log", "e", "events.read", "event_page"),
     ("call_log", "w", "calls.read", "call_page"),
     ("audit_trail", "a", AUDIT_READ),

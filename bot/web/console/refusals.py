@@ -1,0 +1,13 @@
+"""What the domain refused, in the words of the page."""
+
+from __future__ import annotations
+
+from bot.web.texts import Words
+from scrm.errors import ScrmError
+
+
+def said(error: ScrmError, words: Words) -> str:
+    """The sentence for a person: the domain's own in Chinese, ours by its code in English."""
+    if words.language == "zh":
+        return error.message
+    return words.find(f"refused_{error.code}") or words("refused_any", code=error.code)

@@ -1,0 +1,118 @@
+"""Words of tags and settings: key → (Simplified Chinese, English). Read through ``texts.Words`` only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+TEXTS: Mapping[str, tuple[str, str]] = {
+    "rail_tag_catalogue": ("标签", "Tags"),
+    "semicolon": ("；", "; "),
+    "refused_any": (
+        "没有完成（{code}），请检查填写的内容后再试",
+        "That was not done ({code}). Check what you entered and try again",
+    ),
+    # --- tags
+    "tags_answer": ("共 {groups} 个标签组、{tags} 个标签", "{groups} tag groups, {tags} tags"),
+    "tags_answer_waiting": ("{n} 个等待企业微信确认", "{n} waiting for WeCom"),
+    "tags_answer_refused": ("{n} 个被企业微信拒绝", "{n} refused by WeCom"),
+    "tags_make": ("创建标签", "Create tags"),
+    "tags_made": (
+        "{n} 个标签已创建，马上可以使用；正在等待企业微信确认。",
+        "{n} tags created. They can be used at once; WeCom is being told.",
+    ),
+    "tags_groups": ("标签组", "Tag groups"),
+    "tags_group": ("标签组", "Group"),
+    "tags_tag": ("标签", "Tag"),
+    "tags_count": ("客户", "Contacts"),
+    "tags_count_is": (
+        "您能看到的客户中，至少一位员工打了这个标签的人数",
+        "Contacts you may see who have this tag with at least one member",
+    ),
+    "tags_order": ("顺序", "Order"),
+    "tags_up": ("上移", "Move up"),
+    "tags_down": ("下移", "Move down"),
+    "tags_top": ("移到最前", "Move to the top"),
+    "tags_search": ("搜索标签或标签组", "Search tags or groups"),
+    "tags_found": ("搜索结果", "Found"),
+    "tags_found_for": ("名称包含「{q}」", "Names with “{q}”"),
+    "tags_cut": (
+        "只显示前 {n} 个，请把搜索写得更具体。",
+        "Only the first {n} are shown. Search for more letters.",
+    ),
+    "tags_more": ("后面的标签", "More tags"),
+    "tags_none_found": ("没有名称包含「{q}」的标签。", "No tag has “{q}” in its name."),
+    "tags_empty": (
+        "还没有标签。在下面创建第一组，或运行 lianke sync 读取企业微信里已有的标签。",
+        "No tags yet. Create the first below, or run lianke sync to read those in WeCom.",
+    ),
+    "tags_group_change": ("改名或删除标签组", "Rename or delete the group"),
+    "tags_group_hint": ("选择已有的组，或写一个新组名。", "An existing group, or the name of a new one."),
+    "tags_names": ("标签名称，每行一个", "Names, one per line"),
+    "tags_names_example": ("高意向\n中意向\n低意向", "Hot\nWarm\nCold"),
+    "tags_names_hint": (
+        "一次最多 {n} 个，每个不超过 30 个字；组里已有的同名标签保持不变。",
+        "At most {n} at once, 30 characters each. Names the group has already stay as they are.",
+    ),
+    "tags_in_step": ("与企业微信一致", "Same in WeCom"),
+    "tags_waiting": ("等待企业微信确认", "Waiting for WeCom"),
+    "tags_refused": ("被企业微信拒绝", "Refused by WeCom"),
+    "tags_refused_why": ("{what}（{code}）", "{what} ({code})"),
+    "tags_call": ("查看这次调用", "See the call"),
+    "tags_not_deleted": (
+        "企业微信没有删除「{name}」，下次同步时它会回来。",
+        "WeCom did not delete “{name}”; it will come back with the next sync.",
+    ),
+    "tags_wrong_group": ("请填写标签组名称，不超过 {n} 个字", "Name the group, in at most {n} characters"),
+    "tags_wrong_none": ("请至少填写一个标签名称", "Enter at least one name"),
+    "tags_wrong_many": (
+        "这里有 {n} 个，一次最多 {most} 个，请分几次创建",
+        "These are {n}; at most {most} at once. Create them in parts",
+    ),
+    "tags_wrong_long": ("每个名称不超过 {n} 个字：{names}", "At most {n} characters each: {names}"),
+    "tag_answer": ("{n} 位客户有这个标签", "{n} contacts have this tag"),
+    "tag_answer_none": ("还没有客户有这个标签", "No contact has this tag yet"),
+    "tag_who": ("谁打的最多", "Who set it most"),
+    "tag_who_of": ("按最近 {n} 位有此标签的客户统计。", "Of the newest {n} contacts that have it."),
+    "tag_last": ("最近一次：", "Last set:"),
+    "tag_by_channel": ("渠道自动（客户加的是 {name}）", "By a channel (the contact added {name})"),
+    "tag_by_staff": ("{name} 打的", "By {name}"),
+    "tag_by_api": ("接口打的（以 {name} 的名义）", "Through the API (in the name of {name})"),
+    "tag_by_rule": ("规则打的（以 {name} 的名义）", "By a rule (in the name of {name})"),
+    "tag_by_sync": ("企业微信里已有（{name} 的客户）", "Found in WeCom (on contacts of {name})"),
+    "tag_name": ("标签名称", "Name"),
+    "tag_rename": ("改名", "Rename"),
+    "tag_rename_hint": (
+        "企业微信和所有客户身上会一起改名。",
+        "The name changes in WeCom and on every contact.",
+    ),
+    "tag_renamed": ("已改名，正在告诉企业微信。", "Renamed. WeCom is being told."),
+    "tag_delete": ("删除标签", "Delete the tag"),
+    "tag_delete_what": (
+        "将从 {n} 位客户身上移除，企业微信里也一起删除，不能恢复；时间线里的历史会保留。",
+        "It will be taken off {n} contacts and deleted in WeCom. This cannot be undone; timelines keep their history.",
+    ),
+    "tag_delete_do": ("删除，并从 {n} 位客户身上移除", "Delete, and take it off {n} contacts"),
+    "tag_group_answer": (
+        "{tags} 个标签，{n} 位客户有其中至少一个。",
+        "{tags} tags; {n} contacts have at least one.",
+    ),
+    "tag_group_delete": ("删除标签组", "Delete the group"),
+    "tag_group_delete_what": (
+        "组里的 {tags} 个标签将从 {n} 位客户身上移除，企业微信里也一起删除，不能恢复。",
+        "Its {tags} tags will be taken off {n} contacts and deleted in WeCom. This cannot be undone.",
+    ),
+    "tag_group_delete_do": ("删除这 {tags} 个标签", "Delete these {tags} tags"),
+    "deed_tags:created": ("创建标签", "Created tags"),
+    "deed_tag:renamed": ("标签改名", "Renamed a tag"),
+    "deed_tag:moved": ("调整标签顺序", "Moved a tag"),
+    "deed_tag:deleted": ("删除标签", "Deleted a tag"),
+    "deed_tag_group:renamed": ("标签组改名", "Renamed a tag group"),
+    "deed_tag_group:deleted": ("删除标签组", "Deleted a tag group"),
+    "refused_tag_name_invalid": ("名称需为 1 到 30 个字", "A name has 1 to 30 characters"),
+    "refused_tag_name_taken": ("同一标签组里已有这个名称", "The group has a tag of that name already"),
+    "refused_tag_group_taken": ("已有同名的标签组", "There is a group of that name already"),
+    "refused_tag_not_ready": (
+        "正在企业微信中创建，请稍后再试",
+        "WeCom is still creating it. Try again in a moment",
+    ),
+}
