@@ -69,7 +69,8 @@ CREATE INDEX IF NOT EXISTS transfer_customer ON transfer (customer);
 
 CREATE TABLE IF NOT EXISTS group_chat (
   id TEXT PRIMARY KEY, name TEXT NOT NULL DEFAULT '', owner TEXT NOT NULL COLLATE NOCASE,
-  notice TEXT NOT NULL DEFAULT '', created_at REAL NOT NULL, version TEXT NOT NULL, dismissed_at REAL, changed_at REAL NOT NULL DEFAULT 0,
+  notice TEXT NOT NULL DEFAULT '',
+  created_at REAL NOT NULL, version TEXT NOT NULL, dismissed_at REAL, changed_at REAL NOT NULL DEFAULT 0,
   before_json TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS group_chat_owner ON group_chat (owner);

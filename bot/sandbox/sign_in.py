@@ -61,7 +61,7 @@ async def make_code(box: Box, args: Args) -> dict[str, str]:
 
 @control("GET", "/sidebar")
 async def open_sidebar(box: Box, args: Args) -> web.Response:
-    """Open the product's sidebar as the client does beside a chat of ``staff``: with ``customer``, in ``group``, or none."""
+    """Open the product's sidebar as the client does beside a chat of ``staff``: with ``customer``, ``group``, none."""
     staff = people.access_staff(box.state, args.query.get("staff", ""))
     wanted = "/sidebar"
     if args.query.get("customer"):
