@@ -15,6 +15,10 @@ FAMILIES = {
         "Callbacks about a member and a customer, to the URL of the app that may call the customer-contact APIs.",
     ),
     "wecom.change_external_tag.": ("Corp tags", "Callbacks about customer tags, to the same URL."),
+    "wecom.change_external_chat": (
+        "Group chats",
+        "Callbacks about group chats with customers, to the same URL. They carry no names, so each makes us read again",
+    ),
     "wecom.change_contact.": (
         "Staff and departments",
         "Callbacks of the address book. Since 2022-08-15 they carry ids only, so each makes us read again.",

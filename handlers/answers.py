@@ -18,6 +18,7 @@ from scrm.channels import service as channels
 from scrm.channels.models import Channel
 from scrm.contacts import service as contacts
 from scrm.contacts.models import Contact, Relation, RelationState
+from scrm.groups import service as groups
 from scrm.outbox import service as outbox
 from scrm.outbox.commands import NotifyStaff, SetRemark
 from scrm.routing.models import Assignment
@@ -39,6 +40,7 @@ def on_contact_read(session: Session, event: Answer, context: Context) -> None:
     if contact is None:
         return
     body = event.answer or {}
+    groups.link_contact(session, event.command["external_userid"], contact.id)
     relations = {relation.staff_id: relation for relation in contacts.list_relations(session, contact.id)}
     if event.state == "sent" and body.get("external_contact"):
         stale = contact.profile_at is not None and event.at < contact.profile_at

@@ -8,7 +8,16 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from handlers import answers, app_messages, events, sync_pages, wecom_contacts, wecom_staff, wecom_tags
+from handlers import (
+    answers,
+    app_messages,
+    events,
+    sync_pages,
+    wecom_contacts,
+    wecom_groups,
+    wecom_staff,
+    wecom_tags,
+)
 from handlers.context import Context
 from scrm import batch
 from scrm.inbox.models import InboxEvent
@@ -18,6 +27,7 @@ Handler = Callable[[Session, Any, Context], None]
 CONTACT = "wecom.change_external_contact."
 STAFF = "wecom.change_contact."
 TAG = "wecom.change_external_tag."
+CHAT = "wecom.change_external_chat"
 
 HANDLERS: Mapping[str, Handler] = {
     CONTACT + "add_external_contact": wecom_contacts.on_contact_added,
@@ -37,6 +47,10 @@ HANDLERS: Mapping[str, Handler] = {
     TAG + "update": wecom_tags.on_tag_updated,
     TAG + "delete": wecom_tags.on_tag_deleted,
     TAG + "shuffle": wecom_tags.on_tags_shuffled,
+    CHAT: wecom_groups.on_group_changed,
+    CHAT + ".create": wecom_groups.on_group_changed,
+    CHAT + ".update": wecom_groups.on_group_changed,
+    CHAT + ".dismiss": wecom_groups.on_group_dismissed,
     "wecom.message.text": app_messages.on_app_event,
     "wecom.message.image": app_messages.on_app_event,
     "wecom.message.voice": app_messages.on_app_event,
@@ -54,6 +68,7 @@ HANDLERS: Mapping[str, Handler] = {
     "answer.media/upload": answers.on_media_uploaded,
     "answer.externalcontact/get_corp_tag_list": wecom_tags.apply_answer_tags,
     "answer.externalcontact/add_corp_tag": wecom_tags.apply_answer_tags_added,
+    "answer.externalcontact/groupchat/get": wecom_groups.apply_answer_group,
     "answer.user/get": wecom_staff.apply_answer_user,
     "answer.department/list": wecom_staff.apply_answer_departments,
     **sync_pages.HANDLERS,

@@ -68,6 +68,19 @@ class TagChanged:
 
 
 @dataclass(frozen=True)
+class GroupChanged:
+    """A group chat was made, changed or dismissed. ``members`` are those who came or went, where the event says."""
+
+    at: datetime
+    change: str
+    chat_id: str
+    detail: str = ""
+    quit_scene: int | None = None
+    members: tuple[str, ...] = ()
+    version: str = ""
+
+
+@dataclass(frozen=True)
 class AppEvent:
     """A member wrote to the app, or used its menu."""
 
@@ -92,7 +105,7 @@ class Answer:
     answer: dict[str, Any] | None
 
 
-Event = ContactChanged | StaffChanged | DepartmentChanged | TagChanged | AppEvent | Answer
+Event = ContactChanged | StaffChanged | DepartmentChanged | TagChanged | GroupChanged | AppEvent | Answer
 
 
 class Envelope(NamedTuple):
@@ -144,6 +157,27 @@ def _number(fields: dict[str, Any], tag: str) -> int | None:
     return int(digits) if digits.isdecimal() and len(digits) <= MAX_ID_DIGITS else None
 
 
+def _members(fields: dict[str, Any]) -> tuple[str, ...]:
+    """The ids in MemChangeList; one of them comes as a text, several as a list."""
+    listed = fields.get("MemChangeList")
+    items = listed.get("Item") if isinstance(listed, dict) else None
+    found = items if isinstance(items, list) else [items]
+    return tuple(item for item in found if isinstance(item, str) and item)
+
+
+def _group_changed(fields: dict[str, Any], at: datetime) -> GroupChanged:
+    detail = text_of(fields, "UpdateDetail")
+    return GroupChanged(
+        at,
+        text_of(fields, "ChangeType"),
+        text_of(fields, "ChatId"),
+        detail,
+        quit_scene=_number(fields, "QuitScene") if detail == "del_member" else None,
+        members=_members(fields),
+        version=text_of(fields, "CurMemVer"),
+    )
+
+
 def _callback(kind: str, fields: dict[str, Any], received_at: datetime) -> Event | None:
     at = _at(fields) or received_at
     event, change = text_of(fields, "Event"), text_of(fields, "ChangeType")
@@ -172,6 +206,8 @@ def _callback(kind: str, fields: dict[str, Any], received_at: datetime) -> Event
             text_of(fields, "TagType") or None,
             _number(fields, "StrategyId"),
         )
+    if event == CHAT and text_of(fields, "ChatId"):
+        return _group_changed(fields, at)
     person = text_of(fields, "FromUserName")
     if person and person != "sys":
         return AppEvent(

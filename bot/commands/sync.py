@@ -30,6 +30,10 @@ LINES: Mapping[str, str] = {
     "tags_unknown": "不认识的标签",
     "ways_healed": "修复的渠道码",
     "ways_gone": "已在企业微信删除的渠道码",
+    "groups_added": "补录的客户群",
+    "group_members_joined": "补录的进群",
+    "group_members_left": "补录的退群",
+    "groups_gone": "已不存在的客户群",
     "unreadable_departments": "没有权限读取的部门",
     "unreadable_staff": "没有权限读取的员工",
     "failed_pages": "没能生效的页（lianke replay --dead 可重试）",
@@ -40,7 +44,7 @@ SHOWN = 10
 
 @click.command(
     cls=Command,
-    help="与企业微信核对员工、部门、客户、标签和渠道码，修复漏掉的变化，并列出错过的欢迎语。\n\n"
+    help="与企业微信核对员工、部门、客户、标签、渠道码和客户群，修复漏掉的变化，并列出错过的欢迎语。\n\n"
     "中断后再运行会接着做。",
 )
 @click.pass_context

@@ -56,6 +56,15 @@ def tag_event(corp_id: str, at: float, change_type: str, tag_id: str, kind: str)
     return Event("change_external_tag", change_type, compose(corp_id, "sys", at, [*frame, *fields]))
 
 
+def chat_event(
+    corp_id: str, at: float, chat_id: str, change_type: str, extra: list[Field] | None = None
+) -> Event:
+    """A change_external_chat event; names, owners and notices are never in it."""
+    frame: list[Field] = [("MsgType", "event"), ("Event", "change_external_chat"), ("ChatId", chat_id)]
+    fields: list[Field] = [*frame, ("ChangeType", change_type), *(extra or [])]
+    return Event("change_external_chat", change_type, compose(corp_id, "sys", at, fields))
+
+
 def app_event(
     corp_id: str, at: float, agent_id: int, userid: str, event: str, event_key: str | None
 ) -> Event:

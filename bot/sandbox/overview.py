@@ -35,20 +35,20 @@ def summary(state: State) -> dict[str, Any]:
     }
     counts = {
         name: state.value(f"SELECT count(*) FROM {name}")  # noqa: S608 - own names
-        for name in ("customer", "way", "request")
+        for name in ("customer", "way", "request", "group_chat")
     }
     unsent = state.value("SELECT count(*) FROM delivery WHERE state = 'pending'")
     app_messages = dict(
         state.db.execute("SELECT userid, count(*) FROM app_message GROUP BY userid").fetchall()
     )
     told = ("messages", "app_messages", "ledger", "callbacks", "ways")
-    version = [seqs[name] for name in told] + [counts["customer"], counts["way"], counts["request"], unsent]
+    version = [seqs[name] for name in told] + [*counts.values(), unsent]
     return {
         "now": iso(state.now()),
         "offset_s": state.offset,
         "company": state.value("SELECT name FROM department ORDER BY parentid, id LIMIT 1") or "",
         "seqs": seqs,
-        "counts": {"customers": counts["customer"], "ways": counts["way"]},
+        "counts": {"customers": counts["customer"], "ways": counts["way"], "groups": counts["group_chat"]},
         "app_messages": app_messages,
         "faults": faults.list_faults(state),
         "version": "-".join(str(number) for number in version),

@@ -67,6 +67,20 @@ CREATE TABLE IF NOT EXISTS transfer (
 );
 CREATE INDEX IF NOT EXISTS transfer_customer ON transfer (customer);
 
+CREATE TABLE IF NOT EXISTS group_chat (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL DEFAULT '', owner TEXT NOT NULL COLLATE NOCASE,
+  notice TEXT NOT NULL DEFAULT '',
+  created_at REAL NOT NULL, version TEXT NOT NULL, dismissed_at REAL, changed_at REAL NOT NULL DEFAULT 0,
+  before_json TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS group_chat_owner ON group_chat (owner);
+CREATE TABLE IF NOT EXISTS group_member (
+  chat TEXT NOT NULL, userid TEXT NOT NULL, type INTEGER NOT NULL, joined_at REAL NOT NULL,
+  scene INTEGER NOT NULL DEFAULT 1, invitor TEXT NOT NULL DEFAULT '', state TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (chat, userid)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS group_member_userid ON group_member (userid);
+
 CREATE TABLE IF NOT EXISTS welcome_code (
   code TEXT PRIMARY KEY, userid TEXT NOT NULL, customer TEXT NOT NULL, expires_at REAL NOT NULL,
   spent INTEGER NOT NULL DEFAULT 0
@@ -129,6 +143,8 @@ TABLES = (
     "relation_tag",
     "request",
     "transfer",
+    "group_chat",
+    "group_member",
     "welcome_code",
     "message",
     "app_message",

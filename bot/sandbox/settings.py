@@ -45,6 +45,10 @@ class SandboxSettings:
     member_messages_per_hour: int = 1000
     way_cap: int = 500_000
     tag_cap: int = 10_000
+    group_owner_cap: int = 1000  # groupchat/list without owner_filter answers 81017 above it
+    group_lag_s: float = (
+        0.0  # for so long groupchat/get still shows the members before; about 2 on the real platform
+    )
 
     callback_attempts: int = 3
     callback_timeout_s: float = 5.0

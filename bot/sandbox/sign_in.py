@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from bot.sandbox import people
+from bot.sandbox import groups, people
 from bot.sandbox.control.routes import Args, Box, control
 from bot.sandbox.errors import ERRMSG, ApiError, ControlError
 from bot.sandbox.state import new_id
@@ -61,12 +61,16 @@ async def make_code(box: Box, args: Args) -> dict[str, str]:
 
 @control("GET", "/sidebar")
 async def open_sidebar(box: Box, args: Args) -> web.Response:
-    """Open the product's sidebar as the client does beside a chat of ``staff`` with ``customer`` (or without)."""
+    """Open the product's sidebar as the client does beside a chat of ``staff``: with ``customer``, ``group``, none."""
     staff = people.access_staff(box.state, args.query.get("staff", ""))
     wanted = "/sidebar"
     if args.query.get("customer"):
         customer = people.access_customer(box.state, args.query["customer"])
         wanted += "?" + urlencode({"chat": customer["id"]})
+    elif args.query.get("group"):
+        if groups.find_group(box.state, args.query["group"]) is None:
+            raise ControlError(404, "group_unknown", f"没有这个客户群：{args.query['group']}")
+        wanted += "?" + urlencode({"chat": args.query["group"]})
     answer = web.Response(status=302)
     answer.headers["Location"] = f"{box.product.url}/sidebar/login?{urlencode({'next': wanted})}"
     answer.set_cookie(REP_COOKIE, staff["userid"], path="/connect/", httponly=True, samesite="Lax")

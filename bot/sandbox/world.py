@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from bot.sandbox.errors import ControlError
+from bot.sandbox.groups import Joining, put_group
 from bot.sandbox.people import ACTIVE
 from bot.sandbox.state import State, dump, new_id
 from bot.sandbox.ways import put_way
@@ -34,7 +35,7 @@ DEFAULT_WORLD: dict[str, Any] = {
         }
     ],
 }
-SECTIONS = ("departments", "staff", "tag_groups", "ways", "customers")
+SECTIONS = ("departments", "staff", "tag_groups", "ways", "customers", "groups")
 DEFAULTS_OF = {"departments": ("department",), "staff": ("staff",), "tag_groups": ("tag_group", "tag")}
 
 
@@ -66,7 +67,7 @@ def load(state: State, body: dict[str, Any], *, keep_default: bool = False) -> d
         raise ControlError(400, "bad_field", f"不认识的字段：{'、'.join(sorted(unknown))}")
     loaders = {
         "departments": _load_department, "staff": _load_staff, "tag_groups": _load_tag_group, "ways": _load_way,
-        "customers": _load_customer,
+        "customers": _load_customer, "groups": _load_group,
     }  # fmt: skip
     with state.transaction():
         if not keep_default:
@@ -183,3 +184,23 @@ def _load_relation(state: State, customer: str, row: dict[str, Any]) -> None:
         if state.value("SELECT 1 FROM tag WHERE id = ? AND deleted = 0", tag_id) is None:
             raise ControlError(400, "tag_unknown", f"引用了不存在的标签：{tag_id}")
         state.insert("relation_tag", userid=userid, customer=customer, tag_id=tag_id)
+
+
+def _load_group(state: State, row: dict[str, Any]) -> None:
+    """``members`` as in groupchat/get; whoever starts with wm or wo is a customer. The list replaces the one before."""
+    _check_staff(state, [row["owner"]])
+    members = [
+        Joining(
+            userid=member["userid"],
+            at=int(member.get("join_time") or state.now()),
+            scene=int(member.get("join_scene", 1)),
+            invitor=member.get("invitor") or "",
+            state=member.get("state") or "",
+        )
+        for member in row.get("members", [])
+    ]
+    _check_staff(state, [member.userid for member in members if not member.is_customer])
+    put_group(
+        state, row["chat_id"], name=row.get("name", ""), owner=row["owner"], notice=row.get("notice", ""),
+        at=int(row.get("create_time") or state.now()), members=members,
+    )  # fmt: skip

@@ -11,6 +11,7 @@ from bot.web import (
     words_channels,
     words_console,
     words_events,
+    words_groups,
     words_login,
     words_overview,
     words_people,
@@ -28,6 +29,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     **words_events.TEXTS,
     **words_settings.TEXTS,
     **words_staff.TEXTS,
+    **words_groups.TEXTS,
 }
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}

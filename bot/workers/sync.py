@@ -22,6 +22,7 @@ from bot.workers.sync_reader import STAGES, Reader, SyncProgress
 from handlers.context import Corp
 from scrm.db import Database
 from scrm.errors import Conflict, LeaseLost
+from scrm.groups.rules import GONE
 from scrm.jobs import service as jobs
 from scrm.jobs.models import Job
 from scrm.sync import service
@@ -32,13 +33,17 @@ log = structlog.get_logger(__name__)
 
 RESUME_AFTER = timedelta(minutes=5)  # when a job was given back after a fault
 PAGE_LIMIT = 100  # batch/get_by_user (path/92994)
+GROUP_LIMIT = 100  # groupchat/list (path/92120): as many as are read before the place is kept
 WAY_LIMIT = 1000  # list_contact_way (path/92572)
 FIRST_WAY = datetime(2021, 7, 10, tzinfo=UTC)  # older contact ways are not listed (path/92572)
 
 NO_RELATION = 84061  # no contacts: an error instead of an empty list
 NO_SUCH_WAY = 41044
 NO_SUCH_USER = 60111
+TOO_MANY_OWNERS = 81017  # groupchat/list without owner_filter (path/92120)
+BAD_CURSOR = 40058
 UNREADABLE_STAFF = frozenset({40003, 60011, 60111, 84074})  # one such member refuses the whole batch
+UNREADABLE_GROUP = sorted(GONE | UNREADABLE_STAFF)
 UNREADABLE_DEPARTMENT = frozenset({60003, 60011, 60123})
 
 
@@ -155,10 +160,9 @@ class _Run(Reader):
             self.keep(page, {"after": number}, left=left - 1)
 
     def _read_absent(self) -> None:
-        before = self.job.started_at or self.job.created_at
         while True:
             with self.database.read() as session:
-                rows = service.unseen_staff(session, before=before, after=self.cursor.get("after", ""))
+                rows = service.unseen_staff(session, before=self.began, after=self.cursor.get("after", ""))
             if not rows:
                 return
             for left, staff in zip(range(len(rows), 0, -1), rows, strict=True):
@@ -304,3 +308,64 @@ class _Run(Reader):
             if error.errcode == NO_RELATION:
                 return {"external_contact_list": [], "next_cursor": ""}
             raise
+
+    def _read_groups(self) -> None:
+        """Read every group that is listed, then those of ours that were not: they may be over."""
+        if not self.cursor.get("listed"):
+            try:
+                self._list_groups()
+            except Permanent as error:  # who may not see groups has none: no reason to fail the rest
+                told = f"客户群没有核对：{error.explanation.message_zh}（{error.errcode}）"
+                self.report({"warnings": [told]})
+                return
+            self.keep(None, {"listed": True}, units=0)
+        self.drain()
+        while True:
+            with self.database.read() as session:
+                after = str(self.cursor.get("after", ""))
+                chat_ids = service.unread_groups(session, before=self.began, after=after)
+            for chat_id in chat_ids:
+                self._read_group(chat_id, {"after": chat_id})
+            if not chat_ids:
+                return
+
+    def _list_groups(self) -> None:
+        try:
+            self._read_listed({})
+        except Permanent as error:
+            if error.errcode != TOO_MANY_OWNERS:
+                raise
+            self._list_groups_by_owner()
+
+    def _list_groups_by_owner(self) -> None:
+        while True:
+            with self.database.read() as session:
+                batch = service.next_batch(session, after=self.cursor.get("owners_after", ""))
+            if not batch:
+                return
+            self._read_listed({"owner_filter": {"userid_list": [staff.userid for staff in batch]}})
+            self.keep(None, {"owners_after": batch[-1].id, "cursor": ""}, units=0)
+
+    def _read_listed(self, owners: Mapping[str, Any]) -> None:
+        """The groups of these owners, page by page; from the start where an old cursor is no longer taken."""
+        while True:
+            cursor = str(self.cursor.get("cursor") or "")
+            body = {"status_filter": 0, "limit": GROUP_LIMIT, "cursor": cursor, **owners}
+            try:
+                answer = self.call("externalcontact/groupchat/list", body)
+            except Permanent as error:
+                if not cursor or error.errcode != BAD_CURSOR:
+                    raise
+                self.cursor["cursor"] = ""
+                continue
+            for item in answer.get("group_chat_list") or ():
+                self._read_group(str(item["chat_id"]), {})
+            following = str(answer.get("next_cursor") or "")
+            if not following or following == cursor:
+                return
+            self.keep(None, {"cursor": following}, units=0)
+
+    def _read_group(self, chat_id: str, step: Mapping[str, Any]) -> None:
+        body = {"chat_id": chat_id, "need_name": 1}
+        page = self.ask("externalcontact/groupchat/get", chat_id, body, UNREADABLE_GROUP, post=True)
+        self.keep(page, step)

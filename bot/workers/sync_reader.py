@@ -48,6 +48,7 @@ STAGES = {
     "tags": "客户标签",
     "ways": "渠道码",
     "contacts": "客户",
+    "groups": "客户群",
 }
 
 
@@ -84,6 +85,11 @@ class Reader:
         self.cursor: dict[str, Any] = dict(job.cursor)
         self.done = job.done
         self._kept_at = clock()
+
+    @property
+    def began(self) -> datetime:
+        """Since when what was read counts as read by this job."""
+        return self.job.started_at or self.job.created_at
 
     # --- reading and keeping
 
@@ -165,6 +171,7 @@ class Reader:
     def _ahead(self, session: Session, cursor: Mapping[str, Any]) -> int:
         """Steps in the stages after this one, as far as known; members left in this one for contacts."""
         stage = cursor["stage"]
+        groups = service.count_unread_groups(session, before=self.began) if stage != "groups" else 0
         later = list(STAGES)[list(STAGES).index(stage) + 1 :]
         steps = {"staff": 1, "absent": 0, "followers": 1, "tags": 1}
         ahead = sum(steps.get(name, 0) for name in later)
@@ -173,8 +180,10 @@ class Reader:
         if "ways" in later:
             ahead += service.count_codes(session)
         if stage == "contacts":
-            return service.count_staff(session, after=str(cursor.get("after", "")))
-        return ahead + service.count_staff(session)
+            return groups + service.count_staff(session, after=str(cursor.get("after", "")))
+        if stage == "groups":
+            return service.count_unread_groups(session, before=self.began)
+        return ahead + groups + service.count_staff(session)
 
     def tell(self, total: int) -> None:
         if self._on_progress is not None:

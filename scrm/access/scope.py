@@ -2,6 +2,7 @@
 
 A view cannot forget it: ``limit_to`` puts the actor into the session, and each ORM select of a contact, or of what
 belongs to one, is narrowed as it runs: lists, counts, joins and lookups by id alike. What is not visible is not found.
+Group chats and their members likewise: by who owns the group or is, or was, in it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from scrm.channels.models import Scan
 from scrm.contacts.models import Contact, ContactIdentity, Relation, RelationState
 from scrm.errors import Refused
 from scrm.followups.models import Followup, FollowupComment
+from scrm.groups.models import GroupChat, GroupMember
 from scrm.routing.models import Assignment
 from scrm.tags.models import ContactTag
 from scrm.tasks.models import Task
@@ -40,6 +42,8 @@ _contact = Contact.__table__.alias(
     "seen_contact"
 )  # names of their own: not to be mixed up with what they narrow
 _relation = Relation.__table__.alias("seen_relation")
+_group = GroupChat.__table__.alias("seen_group")
+_member = GroupMember.__table__.alias("seen_member")
 
 
 @dataclass(frozen=True)
@@ -119,13 +123,15 @@ def _narrow(state: ORMExecuteState) -> None:
     if not state.is_select or state.is_column_load or state.is_relationship_load:
         return
     staff_ids = state.session.info[_KEY]
-    inside = visible_contacts(staff_ids)
+    inside, groups = visible_contacts(staff_ids), visible_groups(staff_ids)
     criteria = [
         with_loader_criteria(Contact, lambda seen: seen.id.in_(inside), include_aliases=True),
         *(
             with_loader_criteria(model, lambda seen: seen.contact_id.in_(inside), include_aliases=True)
             for model in BELONGING
         ),
+        with_loader_criteria(GroupChat, lambda seen: seen.id.in_(groups), include_aliases=True),
+        with_loader_criteria(GroupMember, lambda seen: seen.group_id.in_(groups), include_aliases=True),
     ]
     state.statement = state.statement.options(*criteria)
 
@@ -137,3 +143,10 @@ def visible_contacts(staff_ids: Collection[str]) -> Select[Any]:
         _relation.c.staff_id.in_(staff_ids), _relation.c.state != RelationState.TRANSFERRED
     )
     return select(union(owned, connected).subquery().c.id)
+
+
+def visible_groups(staff_ids: Collection[str]) -> Select[Any]:
+    """The ids of the groups that these members own, or are or were in."""
+    owned = select(_group.c.id).where(_group.c.owner_id.in_(staff_ids))
+    inside = select(_member.c.group_id).where(_member.c.staff_id.in_(staff_ids))
+    return select(union(owned, inside).subquery().c.id)

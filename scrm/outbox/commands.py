@@ -119,6 +119,31 @@ class FetchContact(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FetchGroup(Command):
+    """Read a group chat and its members. ``version``: the member list an event announced; ``turn``: how often asked."""
+
+    api = "externalcontact/groupchat/get"
+    recovery = Recovery.REPEAT
+    is_read = True
+    keeps_answer = True
+
+    chat_id: str
+    version: str = ""
+    turn: int = 1
+
+    @property
+    def effect_key(self) -> str:
+        return f"group:{self.chat_id}:{self.unique}:{self.turn}"[:160]
+
+    @property
+    def lane(self) -> str:
+        return f"chat:{self.chat_id}"
+
+    def request(self) -> dict[str, Any]:
+        return {"chat_id": self.chat_id, "need_name": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
 class MarkTags(Command):
     """Set and clear corp tags on one (staff, contact) pair; set semantics, so repeating is harmless."""
 
@@ -445,6 +470,7 @@ COMMANDS: Mapping[str, type[Command]] = {
     for command in (
         SendWelcome,
         FetchContact,
+        FetchGroup,
         MarkTags,
         SetRemark,
         NotifyStaff,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from scrm.accounts import service as accounts
@@ -15,6 +15,7 @@ from scrm.accounts.models import Department, Staff, StaffStatus
 from scrm.accounts.rules import StaffProfile
 from scrm.channels.models import ChannelCode
 from scrm.errors import Conflict
+from scrm.groups.models import GroupChat
 from scrm.inbox import service as inbox
 from scrm.inbox.models import EventState, InboxEvent
 from scrm.jobs import service as jobs
@@ -155,6 +156,23 @@ def count_staff(session: Session, *, after: str = "") -> int:
 def count_codes(session: Session) -> int:
     """How many contact ways a sync reads."""
     return session.scalar(select(func.count()).select_from(ChannelCode)) or 0
+
+
+def unread_groups(session: Session, *, before: datetime, after: str, limit: int = 200) -> list[str]:
+    """Chat ids of groups that are not over and were not read since ``before``, in order."""
+    unread = _unread_groups(before, GroupChat.chat_id).where(GroupChat.chat_id > after)
+    return list(session.scalars(unread.order_by(GroupChat.chat_id).limit(limit)))
+
+
+def count_unread_groups(session: Session, *, before: datetime) -> int:
+    """How many groups are still to be read."""
+    return session.scalar(_unread_groups(before, func.count())) or 0
+
+
+def _unread_groups(before: datetime, what: Any) -> Select[Any]:
+    """A read of the table of groups: some thousand rows, once a night."""
+    is_old = or_(GroupChat.read_at.is_(None), GroupChat.read_at < before)
+    return select(what).select_from(GroupChat).where(GroupChat.dismissed_at.is_(None), is_old)
 
 
 # --- staff pages

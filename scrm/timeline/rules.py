@@ -23,6 +23,11 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     # reasons of a failed transfer
     "customer_refused": ("客户拒绝", "the customer refused"),
     "customer_limit_exceed": ("接替员工的客户数已达上限", "the successor has too many customers"),
+    # how somebody joined or left a group
+    "join.1": ("受邀进群", "invited"),
+    "join.2": ("通过邀请链接", "by a link"),
+    "join.3": ("扫群二维码", "by the group's code"),
+    "quit.1": ("被移出", "removed"),
     # message and event types of the app
     "text": ("文字", "text"),
     "image": ("图片", "image"),
@@ -123,6 +128,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "task.skipped": ("[{staff}]跳过了待办[：{title}]", "Task skipped[ by {staff}][: {title}]"),
     "task.reopened": ("恢复了[{staff}]的待办[：{title}]", "Task[ of {staff}] opened again[: {title}]"),
     "task.postponed": ("推迟了[{staff}]的待办[：{title}]", "Task[ of {staff}] put off[: {title}]"),
+    "group.joined": ("进入客户群[「{group}」][（{how}）]", "Joined the group[ “{group}”][ ({how})]"),
+    "group.left": ("退出客户群[「{group}」][（{how}）]", "Left the group[ “{group}”][ ({how})]"),
     "profile.read": ("已更新客户资料", "Profile read from WeCom"),
     "message.received": ("收到[{kind}]消息[：{content}]", "Received a[ {kind}] message[: {content}]"),
     "menu.clicked": ("点击了菜单[「{names}」]", "Tapped the menu[ “{names}”]"),

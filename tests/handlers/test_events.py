@@ -21,6 +21,7 @@ from handlers.events import (
     ContactChanged,
     DepartmentChanged,
     Event,
+    GroupChanged,
     StaffChanged,
     TagChanged,
     envelope,
@@ -37,6 +38,7 @@ from tests.envelopes import NOW, crypto, post
 PAYLOADS = Path(__file__).parents[1] / "payloads" / "wecom"
 WHO, WHOM, GROUP = "zhangsan", "wmSIM0000000000000000000000001", "wrSIM000000000000000000000001"
 CONTACT, STAFF, TAG = "change_external_contact.", "change_contact.", "change_external_tag."
+VERSIONS = ("71217227bbd112ecfe3a49c482195cb4", "0b1c2d3e4f5061728394a5b6c7d8e9f0")
 IGNORED = None
 
 
@@ -59,6 +61,11 @@ def of_tag(
     change: str, at: int, tag_id: str | None, tag_type: str | None, strategy: int | None = None
 ) -> Expected:
     return Expected(TAG + change, "corp-tags", TagChanged(moment(at), change, tag_id, tag_type, strategy))
+
+
+def of_chat(change: str, at: int, **more: Any) -> Expected:
+    kind = f"change_external_chat.{change}".rstrip(".")
+    return Expected(kind, f"chat:{GROUP}", GroupChanged(moment(at), change, GROUP, **more))
 
 
 def of_app(kind: str, at: int, **more: str) -> Expected:
@@ -167,12 +174,23 @@ EVENTS: dict[str, Expected] = {
     "click": of_app("click", 1700007100, event_key="MENU_TODAY"),
     "view": of_app("view", 1700007100, event_key="https://example.com/today"),
     # customer groups
-    "change_external_chat.create": unhandled("change_external_chat.create", f"chat:{GROUP}"),
-    "change_external_chat.before_2020": unhandled("change_external_chat", f"chat:{GROUP}"),
-    "change_external_chat.dismiss": unhandled("change_external_chat.dismiss", f"chat:{GROUP}"),
+    "change_external_chat.create": of_chat("create", 1700001000),
+    "change_external_chat.before_2020": of_chat("", 1700001000),
+    "change_external_chat.dismiss": of_chat("dismiss", 1700001400),
+    "change_external_chat.update.add_member": of_chat(
+        "update", 1700001100, detail="add_member", members=(WHOM, WHOM[:-1] + "2"), version=VERSIONS[0]
+    ),
+    "change_external_chat.update.del_member": of_chat(
+        "update",
+        1700001200,
+        detail="del_member",
+        quit_scene=1,
+        members=(WHOM[:-1] + "2",),
+        version=VERSIONS[1],
+    ),
     **{
-        f"change_external_chat.update.{detail}": unhandled("change_external_chat.update", f"chat:{GROUP}")
-        for detail in ("add_member", "del_member", "change_owner", "change_name", "change_notice")
+        f"change_external_chat.update.{detail}": of_chat("update", 1700001300, detail=detail)
+        for detail in ("change_owner", "change_name", "change_notice")
     },
     # acquisition links
     **{

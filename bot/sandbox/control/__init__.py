@@ -5,6 +5,7 @@ Fixed by design.md ("The sandbox"): scan, leave, remove, customers, ledger, faul
 - the customer: half (added, not yet confirmed), accept (a code with verification), chat;
 - the rep: edit, transfer (the customer's answer), app_message, app_event; oauth (a login
   code) and sidebar (opens it) in ``sign_in.py``;
+- group chats: groups (create), groups/{chat_id}/join, leave, rename, notice, owner, dismiss;
 - the console: staff_change, department_change, tag_change, verify (saving the callback page);
 - the workings: load, calls, callbacks, tokens/expire;
 - to look at: staff, departments, tags, ways, qr/{config_id}.png or .svg, media/{media_id}.
@@ -19,6 +20,7 @@ registers every route.
 
 from bot.sandbox.control import (  # noqa: F401 - imported to register their routes
     console,
+    groups,
     rep,
     scan,
     views,

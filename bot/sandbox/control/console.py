@@ -22,6 +22,7 @@ USERID_TABLES = (
     "welcome_code",
     "message",
     "app_message",
+    "group_member",
 )
 
 
@@ -89,6 +90,7 @@ def rename_staff(state: State, userid: str, new_userid: str) -> None:
         raise ControlError(400, "staff_exists", f"员工 {new_userid} 已经存在")
     for table in USERID_TABLES:
         state.run(f"UPDATE {table} SET userid = ? WHERE userid = ?", new_userid, userid)  # noqa: S608
+    state.run("UPDATE group_chat SET owner = ? WHERE owner = ?", new_userid, userid)
     for row in state.all("SELECT config_id, body_json FROM way"):
         body = json.loads(row["body_json"])
         if userid in body.get("user", []):

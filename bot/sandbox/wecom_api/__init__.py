@@ -4,6 +4,7 @@ from bot.sandbox.wecom_api import (  # noqa: F401 - imported to register their e
     access,
     contact_ways,
     customers,
+    groupchats,
     media,
     messages,
     organisation,

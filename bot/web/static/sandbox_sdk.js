@@ -1,4 +1,4 @@
-// Stands for WeCom's JS-SDK where the sandbox plays WeCom. The chat that is open is named in the address (?chat=external_userid).
+// Stands for WeCom's JS-SDK where the sandbox plays WeCom. The chat that is open is named in the address: ?chat=external_userid or chat_id.
 "use strict";
 window.ww = (() => {
   const { sandbox, staff } = document.currentScript.dataset;
@@ -7,6 +7,7 @@ window.ww = (() => {
   const kept = () => { try { return sessionStorage.getItem(key) ?? ""; } catch { return ""; } };
   try { if (asked !== null || location.pathname === "/sidebar") sessionStorage.setItem(key, asked ?? ""); } catch { /* a browser that keeps nothing */ }
   const chat = asked ?? kept();
+  const isGroup = chat.startsWith("wr");
   let options = null, configured = null;
 
   const fail = (api, told) => Object.assign(new Error(`${api}:fail ${told}`), { errMsg: `${api}:fail ${told}` });
@@ -32,13 +33,17 @@ window.ww = (() => {
 
   return {
     register: (chosen) => { options = chosen; configured = null; },
-    getContext: () => call("getContext", () => ({ entry: chat ? "single_chat_tools" : "normal" })),
+    getContext: () => call("getContext", () => ({ entry: isGroup ? "group_chat_tools" : chat ? "single_chat_tools" : "normal" })),
     getCurExternalContact: () => call("getCurExternalContact", () => {
-      if (!chat) throw fail("getCurExternalContact", "without context of external contact");
+      if (!chat || isGroup) throw fail("getCurExternalContact", "without context of external contact");
       return { userId: chat };
     }),
+    getCurExternalChat: () => call("getCurExternalChat", () => {
+      if (!isGroup) throw fail("getCurExternalChat", "without context of external chat");
+      return { chatId: chat };
+    }),
     sendChatMessage: (message) => call("sendChatMessage", async () => {
-      if (!chat) throw fail("sendChatMessage", "no permission");
+      if (!chat || isGroup) throw fail("sendChatMessage", "no permission");
       if (message.msgtype !== "text") throw fail("sendChatMessage", "the sandbox sends text only");
       await post("chat", { staff, customer: chat, from: "staff", text: message.text.content });
       return {};

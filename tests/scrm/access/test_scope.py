@@ -17,6 +17,7 @@ from scrm.contacts.service import get_contact
 from scrm.db import Base, Database
 from scrm.errors import NotFound
 from scrm.followups.models import Followup
+from scrm.groups.models import GroupChat, GroupMember, MemberKind
 from scrm.models import contacts  # noqa: F401 - the whole metadata
 from scrm.timeline.models import TimelineEntry
 from tests.conftest import NOW
@@ -163,7 +164,54 @@ def test_every_table_with_a_contact_is_narrowed():
     """A new one must be named in BELONGING, or here with a reason."""
     plumbing = {"inbox", "outbox"}  # events and calls: pages of their own, for administrators
     counted = {"library_use"}  # its rows are counted by item, never listed with their customers
+    by_group = {"group_member"}  # shown with its group, which is narrowed by who is in it
     named = {model.__tablename__ for model in BELONGING}
     with_contact = {table.name for table in Base.metadata.tables.values() if "contact_id" in table.c}
 
-    assert with_contact - plumbing - counted == named
+    assert with_contact - plumbing - counted - by_group == named
+
+
+@pytest.fixture
+def groups(database: Database, seen) -> dict[str, str]:
+    """Groups by the name of who owns them; the rep was in the south's once, and the south's own has nobody else."""
+    made = {}
+    with database.write() as session:
+        for name, owner in (("of the rep", "rep"), ("of the south", "south"), ("the south's own", "south")):
+            group = GroupChat(
+                chat_id=f"wr{name}", name=name, owner_id=seen.world.staff[owner].id, opened_at=NOW
+            )
+            session.add(group)
+            session.flush()
+            made[name] = group.id
+        for name, userid, left_at in (
+            ("of the rep", "rep", None), ("of the south", "rep", NOW), ("the south's own", "south", None),
+        ):  # fmt: skip
+            staff_id = seen.world.staff[userid].id
+            row = {"group_id": made[name], "userid": userid, "staff_id": staff_id, "left_at": left_at}
+            session.add(GroupMember(kind=MemberKind.STAFF, joined_at=NOW, **row))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("who", "role", "names"),
+    [
+        ("rep", Role.SALES, ["of the rep", "of the south"]),
+        ("mate", Role.SDR, []),
+        ("manager", Role.MANAGER, ["of the rep", "of the south"]),
+        ("south", Role.SUCCESS, ["of the south", "the south's own"]),
+        ("mate", Role.READONLY, ["of the rep", "of the south", "the south's own"]),
+    ],
+)
+def test_each_sees_the_groups_they_own_or_were_in(seen, groups, who: str, role: Role, names: list[str]):
+    with seen(who, role) as session:
+        assert sorted(session.scalars(select(GroupChat.name))) == names
+        inside = select(GroupChat.name).join(GroupMember, GroupMember.group_id == GroupChat.id)
+        assert sorted(session.scalars(inside)) == names
+
+
+def test_a_foreign_group_is_not_found(seen, groups):
+    with seen("rep", Role.SALES) as session:
+        assert session.get(GroupChat, groups["the south's own"]) is None
+        other = aliased(GroupMember)
+        members = select(other.id).where(other.group_id == groups["the south's own"])
+        assert session.scalars(members).all() == []

@@ -1,12 +1,15 @@
 // The rep's WeCom: who works here, and for the chosen one the app's messages and the customers.
 import { arrows, avatar, bdi, empty, h, segmented, show, skeleton, syncList } from "./dom.js";
 import { showCustomers, updateCustomers } from "./rep_customers.js";
+import { showGroups, updateGroups } from "./rep_groups.js";
 import { showMessages, updateMessages } from "./rep_messages.js";
 import { emit, go, on, state } from "./store.js";
 import { t } from "./words.js";
 
 const SEEN = "sandbox.seen";
 const seen = JSON.parse(localStorage.getItem(SEEN) ?? "{}");
+const SHOW = { messages: showMessages, customers: showCustomers, groups: showGroups };
+const UPDATE = { messages: updateMessages, customers: updateCustomers, groups: updateGroups };
 const members = h("div", { class: "members", role: "tablist", "aria-label": t("rep.members"), "aria-orientation": "vertical" });
 const desk = h("div", { class: "desk" });
 
@@ -16,7 +19,7 @@ export function startRep() {
   arrows(members, "ArrowUp", "ArrowDown");
   on("staff", drawAll);
   on("summary", (summary) => { document.getElementById("company").textContent = summary.company; });
-  on("changed", () => (state.tab === "customers" ? updateCustomers() : updateMessages()));
+  on("changed", () => (UPDATE[state.tab] ?? updateMessages)());
   on("scanned", (answer) => answer.staff && choose(answer.staff));
   on("read", markRead);
 }
@@ -77,12 +80,12 @@ function showDesk() {
   const body = h("div", { class: "desk-body" });
   const open = (tab) => {
     go({ tab });
-    (tab === "customers" ? showCustomers : showMessages)(body);
+    (SHOW[tab] ?? showMessages)(body);
     markRead();
   };
   desk.id = "desk";
   desk.setAttribute("role", "tabpanel");
   desk.setAttribute("aria-labelledby", `member-${state.rep}`);
-  show(desk, h("div", { class: "desk-head" }, segmented(t("rep.title"), [["messages", t("rep.messages")], ["customers", t("rep.customers")]], state.tab, open)), body);
+  show(desk, h("div", { class: "desk-head" }, segmented(t("rep.title"), Object.keys(SHOW).map((tab) => [tab, t(`rep.${tab}`)]), state.tab, open)), body);
   open(state.tab);
 }
