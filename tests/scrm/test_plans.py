@@ -12,13 +12,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from benchmarks.population import Population, channel_id
+from benchmarks.population import Population, channel_id, contact_id
 from benchmarks.scale import QUESTIONS, World
 from bot.metrics import database as measured
 from migrations import runner
 from scrm.db import Database
 from scrm.inbox import service as inbox
 from scrm.outbox import service as outbox
+from scrm.reports import changes
 from scrm.reports import channels as report
 from tests.plans import Recorder, whole_reads
 
@@ -57,6 +58,22 @@ def read(world: World, ask: Callable[..., object]) -> list[str]:
 @pytest.mark.parametrize("name", list(QUESTIONS))
 def test_no_question_reads_a_whole_table(world: World, name: str):
     assert read(world, lambda session: QUESTIONS[name](world, session)) == []
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        changes.people_version,
+        changes.events_version,
+        changes.calls_version,
+        lambda session: changes.contact_version(session, contact_id(7)),
+        lambda session: changes.event_version(session, 7),
+        lambda session: changes.count_entries_since(session, 7),
+    ],
+    ids=["people", "events", "calls", "contact", "event", "since"],
+)
+def test_asking_whether_anything_changed_reads_the_ends_of_indexes(world: World, ask: Callable[..., object]):
+    assert read(world, ask) == []
 
 
 @pytest.mark.parametrize(

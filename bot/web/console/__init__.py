@@ -11,6 +11,7 @@ from flask import Blueprint
 from bot.web.console import (
     audit,
     calls,
+    changes,
     channel_new,
     channel_page,
     channels,
@@ -40,6 +41,7 @@ def register(blueprint: Blueprint, site: Site) -> Console:
         events,
         calls,
         audit,
+        changes,
     )
     for module in pages:
         module.register(console)
