@@ -12,6 +12,7 @@ from bot.web import (
     words_console,
     words_events,
     words_groups,
+    words_live,
     words_login,
     words_overview,
     words_people,
@@ -30,6 +31,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     **words_settings.TEXTS,
     **words_staff.TEXTS,
     **words_groups.TEXTS,
+    **words_live.TEXTS,
 }
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from benchmarks.population import Population, channel_id, staff_id, tag_id
+from benchmarks.population import Population, channel_id, contact_id, staff_id, tag_id
 from benchmarks.scale import PAGE, QUESTIONS, World
 from bot.metrics import database as measured
 from migrations import runner
@@ -22,6 +22,7 @@ from scrm.contacts.queries import ContactFilter, Presence, count_contacts, list_
 from scrm.db import Database
 from scrm.inbox import service as inbox
 from scrm.outbox import service as outbox
+from scrm.reports import changes
 from scrm.reports import channels as report
 from tests.plans import Recorder, whole_reads
 
@@ -100,6 +101,22 @@ def test_counting_those_with_one_tag_stops(world: World):
 
     assert whole_reads(plans) == []
     assert len(plans) == 1  # nothing is counted before
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        changes.people_version,
+        changes.events_version,
+        changes.calls_version,
+        lambda session: changes.contact_version(session, contact_id(7)),
+        lambda session: changes.event_version(session, 7),
+        lambda session: changes.count_entries_since(session, 7),
+    ],
+    ids=["people", "events", "calls", "contact", "event", "since"],
+)
+def test_asking_whether_anything_changed_reads_the_ends_of_indexes(world: World, ask: Callable[..., object]):
+    assert read(world, ask) == []
 
 
 @pytest.mark.parametrize(

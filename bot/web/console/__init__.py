@@ -11,6 +11,7 @@ from flask import Blueprint
 from bot.web.console import (
     audit,
     calls,
+    changes,
     channel_new,
     channel_page,
     channels,
@@ -48,6 +49,7 @@ def register(blueprint: Blueprint, site: Site) -> Console:
         tag,
         staff,
         staff_page,
+        changes,
     )
     for module in pages:
         module.register(console)

@@ -9,7 +9,7 @@ from flask import Response, request
 from bot.api.calls import explanation
 from bot.redact import Redactor
 from bot.web.bidi import plain
-from bot.web.console import logs
+from bot.web.console import changes, logs
 from bot.web.console.door import Console, Visit, see_other
 from bot.web.console.events import short
 from scrm.errors import Conflict, NotFound
@@ -48,12 +48,14 @@ def register(console: Console) -> None:
 
 
 def _list(visit: Visit) -> Response:
+    live = changes.watch(visit, "calls")
     api, state, before = logs.wanted("api"), logs.wanted_state(CallState), logs.wanted_number("before")
     with visit.read() as session:
         stuck = queries.count_stuck(session)
         rows = queries.list_calls(session, before=before, limit=logs.PAGE + 1, api=api or None, state=state)
     return visit.page(
         "console/calls.html",
+        live=None if before else live,
         rows=rows[: logs.PAGE],
         more=rows[logs.PAGE - 1].id if len(rows) > logs.PAGE else None,
         before=before,
@@ -68,6 +70,7 @@ def _list(visit: Visit) -> Response:
 
 
 def _page(visit: Visit, call_id: int, *, problem: str = "") -> Response:
+    live = changes.watch(visit, "call", call_id)
     with visit.read() as session:
         row = session.get(OutboxCall, call_id)
         if row is None:
@@ -80,6 +83,7 @@ def _page(visit: Visit, call_id: int, *, problem: str = "") -> Response:
     return visit.page(
         "console/call.html",
         409 if problem else 200,
+        live=live,
         row=row,
         at=visit.calendar.moment(row.created_at),
         why=visit.t.find(f"outbox_{row.state.value}_why"),

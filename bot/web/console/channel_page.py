@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from bot.api.channel_codes import CodeState, state_of
 from bot.web.bidi import plain
 from bot.web.console import channel_forms as forms
-from bot.web.console import charts
+from bot.web.console import changes, charts
 from bot.web.console.channel_forms import Draft, Errors
 from bot.web.console.channels import SIZES, period_name, sees_costs
 from bot.web.console.door import Console, Visit
@@ -138,7 +138,7 @@ def _page(
     errors: Errors | None = None,
     part: str = "",
 ) -> Response:
-    period = read_period(request.args, visit.calendar, "30")
+    period, live = read_period(request.args, visit.calendar, "30"), changes.watch(visit, "people")
     with visit.site.database.read() as session:
         details = describe(session, [get_channel(session, channel_id)])[channel_id]
         duty = duty_now(session, details, now=visit.now, tz=visit.site.tz)
@@ -150,6 +150,7 @@ def _page(
     return visit.page(
         "console/channel.html",
         422 if errors else 200,
+        live=live,
         details=details,
         channel=details.channel,
         name=plain(details.channel.name),

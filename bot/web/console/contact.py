@@ -9,6 +9,7 @@ from flask import Response, redirect, request
 from sqlalchemy.orm import Session
 
 from bot.web.bidi import plain
+from bot.web.console import changes
 from bot.web.console.door import Console, Visit
 from bot.web.contact import forms, profile, stream
 from bot.web.contact.forms import Claim, Draft
@@ -93,6 +94,7 @@ def _show(visit: Visit, contact_id: str, attempt: Attempt, status: int = 200) ->
     tab = "followups" if request.args.get("tab") == "followups" else "timeline"
     kind = request.args.get("kind") if request.args.get("kind") in stream.KINDS else None
     cursor = request.args.get("cursor") if request.method == "GET" else None
+    live = None if cursor else changes.watch(visit, "contact", contact_id)
     with visit.read() as session:
         card = load_cards(session, [get_contact(session, contact_id)])[0]
         try:
@@ -112,6 +114,7 @@ def _show(visit: Visit, contact_id: str, attempt: Attempt, status: int = 200) ->
     return visit.page(
         "console/contact.html",
         status,
+        live=live,
         contact_id=contact_id,
         head=head,
         tags=_chips(head.tag_lines),

@@ -14,7 +14,7 @@ from bot.api import paging
 from bot.api.contacts import mask_phone
 from bot.api.types import start_of
 from bot.web.bidi import plain
-from bot.web.console import contact_filter, sheet
+from bot.web.console import changes, contact_filter, sheet
 from bot.web.console.contact_filter import Asked
 from bot.web.console.door import Console, Visit
 from bot.web.contact.profile import HUES, initial
@@ -90,6 +90,7 @@ def register(console: Console) -> None:
 def _list(visit: Visit) -> Response:
     cursor = request.args.get("cursor", "")
     before = paging.decode(cursor, datetime, str) if cursor else None
+    live = None if cursor else changes.watch(visit, "people")
     with visit.read() as session:
         asked, which = contact_filter.read(visit, session)
         found = [] if asked.wrong else list_contacts(session, which, before=before, limit=PAGE + 1)
@@ -101,6 +102,7 @@ def _list(visit: Visit) -> Response:
     return visit.page(
         "console/contacts.html",
         422 if asked.wrong else 200,
+        live=live,
         asked=asked,
         views=contact_filter.views(visit, asked, me),
         answer=answer,

@@ -30,6 +30,7 @@ ANYBODY = ""  # a page for everybody who is in
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 CSRF_FIELD = "csrf_token"
 CSRF_HEADER = "X-CSRF-Token"
+BY_ITSELF = "X-Lianke-Live"  # said by live.js
 COOKIES = {"console": ("__Host-lianke", "lianke_login"), "sidebar": ("__Host-lianke-rep", "lianke_rep")}
 
 
@@ -173,7 +174,7 @@ def cookie_name(site: Site, door: str = "console") -> str:
 
 
 def find_visit(site: Site, door: str = "console") -> Visit | None:
-    """Who is here; None without a live session. A session in use is marked so."""
+    """Who is here; None without a live session. A session that somebody uses is marked so."""
     token = request.cookies.get(cookie_name(site, door), "")
     if not token:
         return None
@@ -183,10 +184,15 @@ def find_visit(site: Site, door: str = "console") -> Visit | None:
         if entered is None:
             return None
         actor = actor_of(session, entered.account)
-    if now - entered.login.seen_at >= logins.SEEN_EVERY:
+    if now - entered.login.seen_at >= logins.SEEN_EVERY and not is_by_itself():
         with site.database.write() as session:
             logins.mark_seen(session, entered.login.id, now=now)
     return Visit(site, entered, actor)
+
+
+def is_by_itself() -> bool:
+    """Whether the page asks without anybody at it: that does not keep a session alive."""
+    return BY_ITSELF in request.headers
 
 
 def set_cookie(site: Site, response: Response, token: str, door: str = "console") -> None:
@@ -240,6 +246,8 @@ def to_login() -> Response:
     """Ask who it is; afterwards the page that was wanted. Where htmx asked for a part, the whole page goes there."""
     wanted = request.full_path.rstrip("?") if request.method == "GET" else "/console"
     target = f"/console/login?next={quote(wanted, safe='')}"
+    if is_by_itself():
+        return Response(status=401)
     if request.headers.get("HX-Request"):
         return Response(status=401, headers={"HX-Redirect": target})
     return see_other(target)

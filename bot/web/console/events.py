@@ -7,7 +7,7 @@ from flask import Response, request
 from bot.api.trace import steps_of_event
 from bot.redact import Redactor
 from bot.web.bidi import plain
-from bot.web.console import logs
+from bot.web.console import changes, logs
 from bot.web.console.door import Console, Visit, see_other
 from scrm.errors import Conflict, NotFound
 from scrm.inbox import queries, service
@@ -46,6 +46,7 @@ def register(console: Console) -> None:
 
 
 def _list(visit: Visit) -> Response:
+    live = changes.watch(visit, "events")
     kind, state, before = logs.wanted("kind"), logs.wanted_state(EventState), logs.wanted_number("before")
     with visit.read() as session:
         stuck = queries.count_stuck(session)
@@ -54,6 +55,7 @@ def _list(visit: Visit) -> Response:
         )
     return visit.page(
         "console/events.html",
+        live=None if before else live,
         rows=rows[: logs.PAGE],
         more=rows[logs.PAGE - 1].id if len(rows) > logs.PAGE else None,
         before=before,
@@ -67,6 +69,7 @@ def _list(visit: Visit) -> Response:
 
 
 def _page(visit: Visit, event_id: int, *, problem: str = "") -> Response:
+    live = changes.watch(visit, "event", event_id)
     with visit.read() as session:
         row = session.get(InboxEvent, event_id)
         if row is None:
@@ -77,6 +80,7 @@ def _page(visit: Visit, event_id: int, *, problem: str = "") -> Response:
     return visit.page(
         "console/event.html",
         409 if problem else 200,
+        live=live,
         row=row,
         at=visit.calendar.moment(row.received_at),
         why=visit.t.find(f"inbox_{row.state.value}_why"),

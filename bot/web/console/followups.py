@@ -13,7 +13,7 @@ from bot.api import paging
 from bot.api.people import contact_names, find_staff, staff_by_id
 from bot.api.types import end_of, start_of
 from bot.web.bidi import plain
-from bot.web.console import filters, sheet
+from bot.web.console import changes, filters, sheet
 from bot.web.console.contact_filter import DONE, NONE
 from bot.web.console.contacts import Part, stamp
 from bot.web.console.door import Console, Visit
@@ -102,6 +102,7 @@ def register(console: Console) -> None:
 def _log(visit: Visit) -> Response:
     cursor = request.args.get("cursor", "")
     before = paging.decode(cursor, datetime, str) if cursor else None
+    live = None if cursor else changes.watch(visit, "people")
     with visit.read() as session:
         asked, which = _read(visit, session)
         reps = list_reps(session, seen=visit.actor.sees)
@@ -113,6 +114,7 @@ def _log(visit: Visit) -> Response:
     return visit.page(
         "console/followups.html",
         422 if asked.wrong else 200,
+        live=live,
         asked=asked,
         answer=answer,
         period=period,

@@ -47,7 +47,11 @@ def wanted(name: str) -> str:
 
 def wanted_number(name: str) -> int | None:
     """A row's number in the address; None for anything that is none."""
-    text = request.args.get(name, "")
+    return number(request.args.get(name, ""))
+
+
+def number(text: str) -> int | None:
+    """A row's number; None for anything that is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None  # noqa: PLR2004 - 64 bits
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import Response, request
 
 from bot.web import figures
-from bot.web.console import charts
+from bot.web.console import changes, charts
 from bot.web.console.channels import period_name
 from bot.web.console.door import ANYBODY, Console, Visit
 from bot.web.console.drill import tools
@@ -34,7 +34,7 @@ def register(console: Console) -> None:
 
     @console.get("", ANYBODY)
     def overview(visit: Visit) -> Response:
-        period = read_period(request.args, visit.calendar)
+        period, live = read_period(request.args, visit.calendar), changes.watch(visit, "people")
         with visit.read() as session:
             seen = overview_of(session, start=period.start, end=period.end, tz=visit.site.tz)
             rows = compare_channels(session, start=period.start, end=period.end, tz=visit.site.tz)
@@ -46,6 +46,7 @@ def register(console: Console) -> None:
         days = [(day.day, day.new, day.new_before) for day in seen.days]
         return visit.page(
             "console/overview.html",
+            live=live,
             answer=_answer(visit, seen, period),
             period=period,
             steps=None if begun.has_contacts else _steps(visit, begun),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect, request
 from sqlalchemy.orm import Session
 
+from bot.web import live
 from bot.web.contact import forms, profile, stream
 from bot.web.contact.forms import Claim, Draft
 from bot.web.failures import Closed
 from bot.web.links import Expired
+from bot.web.live import Live
 from bot.web.sidebar.access import (
     Pass,
     Visitor,
@@ -24,6 +26,7 @@ from bot.web.site import Screen, Site
 from scrm.errors import Invalid, Refused
 from scrm.followups.queries import list_followups
 from scrm.followups.service import MAX_CONTENT, MAX_NEXT_STEP, add_followup
+from scrm.reports import changes
 from scrm.routing.queries import list_assignments
 
 LARGEST_FORM = 64 * 1024
@@ -48,6 +51,20 @@ def register(blueprint: Blueprint, site: Site) -> None:
             return to_sidebar_login()
         with site.database.read() as session:
             return _show(screen, session, admit(session, visit))
+
+    @blueprint.get("/sidebar/contacts/<contact_id>/changes")
+    def contact_changes(contact_id: str) -> Response:
+        screen = Screen(site)
+        visit = read_visit(screen, contact_id)
+        with site.database.read() as session:
+            admit(session, visit)
+            version = changes.contact_version(session, contact_id)
+            return live.answer(
+                session,
+                request.args.get("since", ""),
+                version,
+                lambda read, newest: changes.count_entries_since(read, newest, contact_id),
+            )
 
     @blueprint.post("/sidebar/contacts/<contact_id>/followups")
     def write_followup(contact_id: str) -> Response:
@@ -85,6 +102,7 @@ def _show(
     tab = "followups" if request.args.get("tab") == "followups" else "profile"
     kind = request.args.get("kind") if request.args.get("kind") in stream.KINDS else None
     cursor = request.args.get("cursor") if request.method == "GET" else None
+    watched = None if cursor or errors else _watch(screen, session, contact_id)
     try:
         lines = (
             stream.followups(screen, session, contact_id, cursor=cursor)
@@ -98,6 +116,7 @@ def _show(
     return screen.page(
         "sidebar/profile.html",
         422 if errors else 200,
+        live=watched,
         contact_id=contact_id,
         head=profile.build(screen, visitor.card, assignments, latest, me=visitor.staff),
         stream=lines,
@@ -112,6 +131,11 @@ def _show(
         errors=errors or {},
         limits={"content": MAX_CONTENT, "next_step": MAX_NEXT_STEP, "today": screen.calendar.today},
     )
+
+
+def _watch(screen: Screen, session: Session, contact_id: str) -> Live:
+    url = screen.url("contact_changes", contact_id=contact_id, lang=screen.t.language)
+    return Live(url, live.told(changes.contact_version(session, contact_id)))
 
 
 def _write(screen: Screen, contact_id: str) -> Response:

@@ -50,6 +50,7 @@
 
   const append = (page) => {
     const lines = document.getElementById("lines");
+    lines.dataset.grown = "";
     for (const day of page.querySelectorAll("#lines > .day")) {
       const last = lines.lastElementChild;
       if (last && last.dataset.day === day.dataset.day) last.querySelector("ol").append(...day.querySelector("ol").children);
