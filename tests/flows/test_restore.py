@@ -82,7 +82,7 @@ def test_a_restore_sends_nothing_until_a_person_resumes_and_nothing_twice(tmp_pa
         # given a backup taken in the middle of scans, while every sender waits for an answer, and more scans later
         rig.start()
         rig.make_channel()
-        rig.post("/faults", {"api": "message/send", "mode": "timeout", "delay_ms": 6000, "times": SENDERS})
+        rig.post("/faults", {"api": "message/send", "mode": "timeout", "delay_ms": 9000, "times": SENDERS})
         load = threading.Thread(target=scan_many, args=(rig, range(16)))
         load.start()
         rig.until("all senders wait", lambda: count_notices(rig, CallState.SENDING) == SENDERS, 30)

@@ -250,6 +250,7 @@ def test_the_password_is_in_no_argument(tmp_path: Path, monkeypatch: pytest.Monk
     assert list((tmp_path / "backup").iterdir()) == []
 
 
+@pytest.mark.sqlite
 def test_a_backup_while_others_write_is_of_one_moment(database: Database, tmp_path: Path) -> None:
     # given two rows that are always changed together, as fast as it goes
     stop = threading.Event()
@@ -278,6 +279,7 @@ def test_a_backup_while_others_write_is_of_one_moment(database: Database, tmp_pa
         assert rows.get("one") == rows.get("two")
 
 
+@pytest.mark.sqlite
 def test_a_backup_that_fails_leaves_no_file(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,6 +313,7 @@ def test_what_a_killed_backup_left_is_cleared_away_by_the_next(database: Databas
     assert {item.name for item in folder.iterdir()} == {path.name, names[1]}
 
 
+@pytest.mark.sqlite
 def test_no_room_is_told_before_writing(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -348,6 +351,7 @@ def test_wrong_keys_are_told_and_nothing_is_changed(spot: URL, tmp_path: Path) -
         assert connection.scalar(text("SELECT count(*) FROM setting")) == 1  # that a backup was taken
 
 
+@pytest.mark.sqlite
 def test_a_file_that_another_process_has_open_is_not_replaced(database: Database, tmp_path: Path) -> None:
     # given one that serves no embedded lock, as lianke web
     path = take_one(database, tmp_path / "backup")
@@ -361,6 +365,7 @@ def test_a_file_that_another_process_has_open_is_not_replaced(database: Database
     assert list(tmp_path.glob("*before*")) == []
 
 
+@pytest.mark.sqlite
 def test_a_revision_from_the_future_is_refused(database: Database, tmp_path: Path) -> None:
     path = take_one(database, tmp_path / "backup")
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -372,6 +377,7 @@ def test_a_revision_from_the_future_is_refused(database: Database, tmp_path: Pat
         )
 
 
+@pytest.mark.sqlite
 def test_only_the_newest_of_our_backups_are_kept(database: Database, tmp_path: Path) -> None:
     folder = tmp_path / "backup"
     paths = [take_one(database, folder, AT + timedelta(days=day)) for day in range(4)]

@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
 import structlog
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -467,6 +468,7 @@ class Machine(RuleBasedStateMachine):
         return None
 
 
+@pytest.mark.timeout(400)  # hundreds of plans, on a busy machine
 def test_inbox_and_outbox_under_crashes(migrated_file: Path, tmp_path: Path):
     Machine.home, Machine.template = tmp_path, migrated_file
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
