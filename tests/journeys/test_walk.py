@@ -61,7 +61,8 @@ def test_every_page_of_the_console_can_be_used(world: World, look: Look) -> None
                 page, f"console{kind.removeprefix('/console').replace('/', '_').replace('*', 'one')}-{look}"
             )
             found[kind] = faults(page)
-    assert {kind: wrong for kind, wrong in found.items() if wrong} == {}
+    told = [f"{kind}: {each}" for kind, wrong in found.items() for each in wrong]
+    assert not told, "\n".join(told)
     assert len(found) > 10, found.keys()
 
 
@@ -83,5 +84,6 @@ def test_every_page_of_the_sidebar_can_be_used(world: World, look: Look) -> None
                 page, f"sidebar{kind.removeprefix('/sidebar').replace('/', '_').replace('*', 'one')}-{look}"
             )
             found[kind] = faults(page)
-    assert {kind: wrong for kind, wrong in found.items() if wrong} == {}
+    told = [f"{kind}: {each}" for kind, wrong in found.items() for each in wrong]
+    assert not told, "\n".join(told)
     assert found
