@@ -16,14 +16,20 @@ from bot.web.console import (
     channels,
     contact,
     contacts,
+    corp,
     entry,
     events,
     followups,
+    hours,
+    look,
     overview,
+    people,
+    settings,
     staff,
     staff_page,
     tag,
     tags,
+    tokens,
 )
 from bot.web.console.door import Console
 from bot.web.site import Site
@@ -48,6 +54,12 @@ def register(blueprint: Blueprint, site: Site) -> Console:
         tag,
         staff,
         staff_page,
+        settings,
+        people,
+        tokens,
+        corp,
+        hours,
+        look,
     )
     for module in pages:
         module.register(console)
