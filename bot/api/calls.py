@@ -11,6 +11,7 @@ from bot.api import paging
 from bot.api.routes import Call, Routes
 from bot.api.types import Answer, Id, Page, PageQuery, Text
 from bot.redact import Redactor
+from bot.wechat.errcodes_en import in_english
 from bot.wechat.errors import explain
 from scrm.errors import NotFound
 from scrm.outbox import queries, service
@@ -160,9 +161,12 @@ def _attempt(row: OutboxAttempt) -> AttemptOut:
     )
 
 
-def explanation(errcode: int | None) -> ExplanationOut | None:
-    """What the errcode means; None for none or success."""
+def explanation(errcode: int | None, language: str = "zh") -> ExplanationOut | None:
+    """What the errcode means, in Chinese or English (``en``); None for none or success."""
     if not errcode:
         return None
     told = explain(errcode)
+    if language == "en":
+        message, next_step = in_english(errcode)
+        return ExplanationOut(message=message, next_step=next_step, needs_admin=told.needs_admin)
     return ExplanationOut(message=told.message_zh, next_step=told.next_step_zh, needs_admin=told.needs_admin)

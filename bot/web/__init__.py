@@ -13,6 +13,7 @@ from flask.blueprints import BlueprintSetupState
 from jinja2 import StrictUndefined
 
 from bot.check.settings import is_local
+from bot.check.steps import Connection
 from bot.web import console, failures, headers, start, wecom_login
 from bot.web.links import Links
 from bot.web.sidebar import chat, views
@@ -49,6 +50,7 @@ def _site(product: Product) -> Site:
         tz=product.corp.tz,
         links=Links(config.app.secret_key.get_secret_value()),
         platform=Platform(config.wecom.corp_id, config.wecom.agent_id, product.client),
+        connection=Connection(config),
         locale=config.app.locale,
         base_url=config.app.base_url,
         is_secure=config.is_secure,

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, make_response, render_template, request, url_for
+from flask import Response, g, make_response, render_template, request, url_for
 
+from bot.check.steps import Connection
 from bot.web.links import Links
 from bot.web.texts import Words, choose
 from bot.web.times import Calendar
 from bot.wechat.wecom import WeComClient
+from scrm.accounts.look import Look
 from scrm.db import Database
 
 STATIC = Path(__file__).parent / "static"
@@ -40,6 +42,7 @@ class Site:
     tz: tzinfo
     links: Links
     platform: Platform
+    connection: Connection
     locale: str
     base_url: str
     is_secure: bool
@@ -61,8 +64,9 @@ class Screen:
 
     def __init__(self, site: Site) -> None:
         self.site = site
+        self.look: Look = g.get("look") or Look()  # of the account that is in, if any
         asked = request.args.get("lang")
-        self.t = Words(choose(asked, request.accept_languages, site.locale))
+        self.t = Words(choose(asked, request.accept_languages, site.locale, self.look.language))
         self._lang = self.t.language if asked else None  # said in the address: links keep it
         self.now = site.clock()
         self.calendar = Calendar(self.now, site.tz, self.t)
@@ -79,6 +83,10 @@ class Screen:
     def is_language_said(self) -> bool:
         """Whether the address says the language, so that links should too."""
         return self._lang is not None
+
+    def here(self) -> str:
+        """This very address, to come back to after a switch; the console's front where it was no page."""
+        return request.full_path.rstrip("?") if request.method == "GET" else "/console"
 
     def other_language(self) -> str:
         """This very address in the other language."""

@@ -10,6 +10,7 @@ from bot.web import (
     words,
     words_channels,
     words_console,
+    words_corp,
     words_events,
     words_groups,
     words_live,
@@ -32,6 +33,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     **words_staff.TEXTS,
     **words_groups.TEXTS,
     **words_live.TEXTS,
+    **words_corp.TEXTS,
 }
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}
@@ -79,9 +81,11 @@ class Words:
         return self.pick(found) if found else key
 
 
-def choose(asked: str | None, accepted: LanguageAccept, default_locale: str) -> str:
-    """The language of an answer: what the address says, else what the browser prefers, else the deployment's."""
+def choose(asked: str | None, accepted: LanguageAccept, default_locale: str, chosen: str = "") -> str:
+    """The language of an answer: of the address, else the account, else the browser, else the deployment."""
     if asked in HTML_LANGUAGES:
         return asked
+    if chosen in HTML_LANGUAGES:
+        return chosen
     best = accepted.best_match(list(_OFFERED))
     return _OFFERED[best] if best else "zh" if default_locale.startswith("zh") else "en"

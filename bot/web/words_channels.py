@@ -126,7 +126,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "staff_on_leave": ("休假中", "On leave"),
     "shift": ("接待时间", "When"),
     "shift_always": ("全天", "Always"),
-    "shift_office": ("工作日 9:00–18:00", "Weekdays 9:00–18:00"),
+    "shift_office": ("企业工作时间（{hours}）", "The corp's hours ({hours})"),
     "shift_custom": ("自定义", "Custom"),
     "shift_day": ("星期", "Day"),
     "shift_from": ("开始", "From"),

@@ -141,7 +141,7 @@ class IdempotencyKey(Base):
 
 
 class Setting(Base):
-    """A corp-wide choice that people change in the product (not in config.toml), by key."""
+    """A choice that people change in the product (not in config.toml), by key: the corp's, or an account's look."""
 
     __tablename__ = "setting"
 

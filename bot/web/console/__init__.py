@@ -17,14 +17,20 @@ from bot.web.console import (
     channels,
     contact,
     contacts,
+    corp,
     entry,
     events,
     followups,
+    hours,
+    look,
     overview,
+    people,
+    settings,
     staff,
     staff_page,
     tag,
     tags,
+    tokens,
 )
 from bot.web.console.door import Console
 from bot.web.site import Site
@@ -50,6 +56,12 @@ def register(blueprint: Blueprint, site: Site) -> Console:
         staff,
         staff_page,
         changes,
+        settings,
+        people,
+        tokens,
+        corp,
+        hours,
+        look,
     )
     for module in pages:
         module.register(console)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 from flask import Response, request
 
@@ -65,7 +66,8 @@ def _list(visit: Visit) -> Response:
         stuck={one.value: stuck.get(one.value, 0) for one in (CallState.FAILED, CallState.UNKNOWN)},
         moment=visit.calendar.moment,
         short=short,
-        explanation=explanation,
+        explanation=partial(explanation, language=visit.t.language),
+        reason=partial(logs.reason, visit),
     )
 
 
@@ -87,8 +89,8 @@ def _page(visit: Visit, call_id: int, *, problem: str = "") -> Response:
         row=row,
         at=visit.calendar.moment(row.created_at),
         why=visit.t.find(f"outbox_{row.state.value}_why"),
-        told=explanation(row.errcode),
-        reason=short(row.reason),
+        told=explanation(row.errcode, visit.t.language),
+        reason=logs.reason(visit, short(row.reason)),
         command=plain(command),
         way=logs.way(visit, steps),
         can_retry=is_stuck and in_time and visit.may("calls.retry"),

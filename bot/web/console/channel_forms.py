@@ -12,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 
 from bot.web.contact.forms import clean
 from bot.web.texts import Words
+from scrm.accounts.hours import Hours
 from scrm.channels import checks
 from scrm.channels.rules import MAX_USERS, TEXT_MAX_BYTES, minutes
 from scrm.channels.spec import ChannelSpec
@@ -20,7 +21,6 @@ from scrm.tags.rules import MAX_NAME
 
 ALWAYS, OFFICE, CUSTOM = "always", "office", "custom"
 SHIFTS = (ALWAYS, OFFICE, CUSTOM)
-OFFICE_HOURS = {"weekdays": [1, 2, 3, 4, 5], "from": "09:00", "to": "18:00"}
 WEEK = range(1, 8)
 LINKS = checks.MAX_ATTACHMENTS
 MAX_TITLE = 128
@@ -47,6 +47,9 @@ class Draft:
     tag_new: str = ""
     tag_group: str = ""
     cost: str = ""
+    office: list[dict[str, Any]] = field(
+        default_factory=lambda: Hours().schedule()
+    )  # the corp's hours as shifts
 
     @property
     def fingerprint(self) -> str:
@@ -72,14 +75,13 @@ class Draft:
 
     def off_days(self) -> list[int]:
         """The weekdays without a shift of their own."""
-        on = {ALWAYS: list(WEEK), OFFICE: OFFICE_HOURS["weekdays"]}.get(
-            self.shift, [day for day in WEEK if any(self.day(day))]
-        )
+        worked = [day for shift in self.office for day in shift["weekdays"]]
+        on = {ALWAYS: list(WEEK), OFFICE: worked}.get(self.shift, [day for day in WEEK if any(self.day(day))])
         return [day for day in WEEK if day not in on]
 
 
-def read(form: MultiDict[str, str]) -> Draft:
-    """What was sent, without what no database keeps and nobody sees."""
+def read(form: MultiDict[str, str], hours: Hours | None = None) -> Draft:
+    """What was sent, without what no database keeps and nobody sees; ``hours`` are the corp's."""
     line = lambda name: " ".join(clean(form.get(name, "")).split())  # noqa: E731
     titles, urls = form.getlist("link_title"), form.getlist("link_url")
     rows = list(zip(titles, urls, strict=False))[:LINKS]
@@ -97,6 +99,7 @@ def read(form: MultiDict[str, str]) -> Draft:
         tag_new=line("tag_new"),
         tag_group=line("tag_group"),
         cost=line("cost"),
+        office=(hours or Hours()).schedule(),
     )
 
 
@@ -194,7 +197,7 @@ def welcome_of(draft: Draft) -> dict[str, Any]:
 def schedule_of(draft: Draft) -> list[dict[str, Any]]:
     """The shifts; days with the same hours share one."""
     if draft.shift == OFFICE:
-        return [dict(OFFICE_HOURS)]
+        return [dict(shift) for shift in draft.office]
     if draft.shift != CUSTOM:
         return []
     hours: dict[tuple[str, str], list[int]] = {}

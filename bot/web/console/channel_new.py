@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 
 from bot.web.console import channel_forms as forms
 from bot.web.console.channel_forms import Draft, Errors
+from bot.web.console.channel_page import shift_text
 from bot.web.console.door import Console, Visit
 from bot.web.console.phone import phone_of
 from bot.web.failures import Closed
+from scrm.accounts.hours import Hours, get_hours
 from scrm.accounts.models import IdempotencyKey
 from scrm.accounts.queries import list_reps
 from scrm.channels import service
@@ -33,11 +35,11 @@ def register(console: Console) -> None:
     def channel_new(visit: Visit) -> Response:
         # The placeholders stay placeholders: they are the operator's to use.
         sample = visit.t("welcome_sample", customer="{customer}", rep="{rep}")
-        return _wizard(visit, Draft(text=sample), new_token(12), {})
+        return _wizard(visit, Draft(text=sample, office=_hours(visit).schedule()), new_token(12), {})
 
     @console.post("/channels/new", "channels.write")
     def channel_make(visit: Visit) -> Response:
-        draft, nonce = forms.read(request.form), request.form.get("nonce", "")
+        draft, nonce = forms.read(request.form, _hours(visit)), request.form.get("nonce", "")
         if not nonce or len(nonce) > LONGEST_NONCE:
             raise Closed("form")
         if "preview" in request.form:  # without script
@@ -56,13 +58,18 @@ def register(console: Console) -> None:
 
     @console.post("/channels/preview", "channels.write")
     def channel_preview(visit: Visit) -> Response:
-        draft = forms.read(request.form)
+        draft = forms.read(request.form, _hours(visit))
         with visit.read() as session:
             names = {row.userid: row.name for row in list_reps(session, seen=None)}
         html = render_template(
             "console/_preview.html", screen=visit, t=visit.t, **_preview(visit, draft, names)
         )
         return make_response(html)
+
+
+def _hours(visit: Visit) -> Hours:
+    with visit.read() as session:
+        return get_hours(session)
 
 
 def _preview(visit: Visit, draft: Draft, names: dict[str, str]) -> dict[str, object]:
@@ -90,6 +97,7 @@ def _wizard(visit: Visit, draft: Draft, nonce: str, errors: Errors) -> Response:
         shifts=forms.SHIFTS,
         week=forms.WEEK,
         link_rows=forms.LINKS,
+        office=visit.t("semicolon").join(shift_text(visit, shift) for shift in draft.office),
         **_preview(visit, draft, names),
     )
 

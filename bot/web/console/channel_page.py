@@ -161,7 +161,7 @@ def _page(
         try_url=_try_url(visit, details),
         duty=duty,
         duty_text=_duty_text(visit, duty),
-        shifts=[_shift(visit, shift) for shift in details.channel.schedule],
+        shifts=[shift_text(visit, shift) for shift in details.channel.schedule],
         said=_said(visit, details),
         period=period,
         period_text=period_name(visit, period),
@@ -220,10 +220,11 @@ def _said(visit: Visit, details: ChannelDetails) -> list[Said]:
 
 def _when(visit: Visit, span: Mapping[str, Any]) -> str:
     """When a welcome is said; empty for always."""
-    return _shift(visit, span) if {"weekdays", "from", "to"} & span.keys() else ""
+    return shift_text(visit, span) if {"weekdays", "from", "to"} & span.keys() else ""
 
 
-def _shift(visit: Visit, span: Mapping[str, Any]) -> str:
+def shift_text(visit: Visit, span: Mapping[str, Any]) -> str:
+    """A shift, or the hours of a welcome, in words."""
     t = visit.t
     days = span.get("weekdays") or []
     named = t("join_words").join(t(f"day_{day}") for day in days) if 0 < len(days) < EVERY_DAY else ""

@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from flask import Blueprint, Response, current_app, redirect, request
+from flask import Blueprint, Response, current_app, g, redirect, request
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from sqlalchemy.orm import Session
 from wtforms.validators import ValidationError
@@ -23,6 +23,7 @@ from bot.web.site import Screen, Site
 from scrm.access.scope import Actor, actor_of, limit_to
 from scrm.accounts import logins
 from scrm.accounts.logins import Entered
+from scrm.accounts.look import get_look
 from scrm.accounts.roles import AUDIT_READ, ROLE_NAMES
 from scrm.audit import service as audit
 
@@ -45,6 +46,7 @@ RAIL: tuple[tuple[str, ...], ...] = (
     ("event_log", "e", "events.read", "event_page"),
     ("call_log", "w", "calls.read", "call_page"),
     ("audit_trail", "a", AUDIT_READ),
+    ("settings", "s", ANYBODY, "account_page"),
 )
 
 
@@ -109,7 +111,12 @@ class Visit(Screen):
         """The pages the visitor may open, the one he is on marked."""
         here = (request.endpoint or "").removeprefix("web.")
         return [
-            RailEntry(self.url(name), self.t(f"rail_{name}"), key, is_here=here in (name, *parts))
+            RailEntry(
+                self.url(name),
+                self.t(f"rail_{name}"),
+                key,
+                is_here=here in (name, *parts) or here.startswith(f"{name}_"),
+            )
             for name, key, permission, *parts in RAIL
             if self.opens(name, permission)
         ]
@@ -184,6 +191,7 @@ def find_visit(site: Site, door: str = "console") -> Visit | None:
         if entered is None:
             return None
         actor = actor_of(session, entered.account)
+        g.look = get_look(session, entered.account.id)
     if now - entered.login.seen_at >= logins.SEEN_EVERY and not is_by_itself():
         with site.database.write() as session:
             logins.mark_seen(session, entered.login.id, now=now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,12 +14,16 @@ from sqlalchemy.orm import Session
 from bot.api.trace import ORDER, Found, attempts_of, steps_of_call
 from bot.web.console.door import Visit
 from bot.web.times import Moment
+from bot.wechat.errcodes import RULES
+from bot.wechat.errcodes_en import in_english
+from bot.wechat.reasons_en import reason_in_english
 from scrm.errors import Refused
 from scrm.outbox.models import OutboxCall
 
 PAGE = 50
 LONGEST_FILTER = 96
 State = TypeVar("State", bound=StrEnum)
+_ATTEMPT, _CODE = re.compile(r"第 (\d+) 次"), re.compile(r".+（(-?\d+)）")  # as bot.api.trace writes them
 TROUBLE = ("dead", "quarantined", "failed", "unknown", "expired")
 
 
@@ -75,9 +80,22 @@ def way(visit: Visit, steps: Iterable[Found]) -> list[Line]:
             visit.calendar.moment(step.at),
             int((step.at - found[0].at).total_seconds() * 1000),
             visit.t(f"step_{step.step.value}"),
-            step.detail or "",
+            reason(visit, step.detail or ""),
             step.call_id,
             step.step.value in TROUBLE,
         )
         for step in found
     ]
+
+
+def reason(visit: Visit, text: str) -> str:
+    """What is kept with a call or step, in the language of the page where it is a sentence of ours."""
+    if visit.t.language == "zh":
+        return text
+    attempt = _ATTEMPT.fullmatch(text)
+    if attempt:
+        return visit.t("step_attempt", n=attempt[1])
+    code = _CODE.fullmatch(text)
+    if code and int(code[1]) in RULES:
+        return f"{in_english(int(code[1]))[0]} ({code[1]})"
+    return reason_in_english(text)

@@ -171,6 +171,6 @@ def told(visit: Visit, trouble: Trouble | None) -> Told | None:
     """The state of a change at WeCom, in words."""
     if trouble is None:
         return None
-    meaning = explanation(trouble.errcode)
+    meaning = explanation(trouble.errcode, visit.t.language)
     why = visit.t("tags_refused_why", code=trouble.errcode, what=meaning.message) if meaning else ""
     return Told("refused" if trouble.is_refused else "waiting", why, trouble.call_id)

@@ -4,7 +4,8 @@
   const THEME = "lianke-theme";
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const kept = () => { try { return localStorage.getItem(THEME); } catch { return null; } };
-  const paint = () => { document.documentElement.dataset.bsTheme = kept() || (dark.matches ? "dark" : "light"); };
+  const told = document.documentElement.dataset.theme; // what the account chose
+  const paint = () => { document.documentElement.dataset.bsTheme = told || kept() || (dark.matches ? "dark" : "light"); };
   paint();
   dark.addEventListener("change", paint);
 
@@ -36,10 +37,10 @@
   });
 
   document.addEventListener("click", (event) => {
-    if (event.target.closest("[data-theme-switch]")) {
-      const now = document.documentElement.dataset.bsTheme === "dark" ? "light" : "dark";
-      try { localStorage.setItem(THEME, now); } catch { /* this page only */ }
-      document.documentElement.dataset.bsTheme = now;
+    const theme = event.target.closest("[data-theme-switch]");
+    if (theme) { // kept for the account, and here for the login page
+      theme.value = document.documentElement.dataset.bsTheme === "dark" ? "light" : "dark";
+      try { localStorage.setItem(THEME, theme.value); } catch { /* this page only */ }
     }
     const menu = document.querySelector(".me[open]");
     if (menu && !event.target.closest(".me")) menu.open = false;

@@ -288,6 +288,23 @@ def test_the_default_welcome_is_replaced_whole(world):
     assert world.count(Setting) == 1
 
 
+def test_the_working_hours_are_replaced_whole(world):
+    path = "/settings/working_hours"
+    assert world.get(path).json["week"]["1"] == ["09:00", "18:00"]
+    given = {"week": {"6": ["10:00", "16:00"]}, "keeps_public": False, "off": ["2026-12-24"], "on": []}
+    kept = world.call("PUT", path, given).json
+    assert kept == {**given, "public_until": kept["public_until"]}
+    assert world.get(path).json == kept
+    for wrong in (
+        {"week": {}},
+        {"week": {"9": ["10:00", "16:00"]}},
+        {"week": {"1": ["16:00", "10:00"]}},
+        {"week": {"1": ["10:00", "16:00"]}, "off": ["x"]},
+    ):
+        assert world.call("PUT", path, wrong).status_code == 422
+    assert world.get(path).json == kept
+
+
 def upload(world, content=PNG, name="海报.png", **more):
     return world.call("POST", "/media", data={"file": (io.BytesIO(content), name), **more})
 

@@ -196,3 +196,14 @@ def test_lists_ask_the_same_number_of_queries_whatever_their_length(desk: Desk, 
         counts.append(len(seen))
 
     assert counts[0] == counts[1]
+
+
+def test_english_pages_explain_codes_in_english(desk: Desk, enter: Enter) -> None:
+    call = add_call(desk, errcode=84061)
+    browser = enter(Role.ADMIN)
+
+    for path in ("/console/calls", f"/console/calls/{call.id}"):
+        page = browser.get(f"{path}?lang=en").text
+        assert "The contact and the member are not connected" in page
+        assert "客户与该成员不是好友关系" not in page
+    assert "客户与该成员不是好友关系" in browser.get(f"/console/calls/{call.id}").text

@@ -1,0 +1,136 @@
+"""``/console/settings/tokens``: the REST tokens of programs: made and shown once, their last use, their end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Response, request
+
+from bot.web.bidi import plain
+from bot.web.console import settings
+from bot.web.console.door import Console, Visit, see_other
+from bot.web.console.logs import need_whole_reach
+from bot.web.console.refusals import said
+from bot.web.contact.forms import clean
+from bot.web.times import Moment
+from scrm.accounts import tokens
+from scrm.accounts.models import ApiToken
+from scrm.accounts.roles import ACCOUNTS_WRITE
+from scrm.errors import Conflict, Invalid
+
+DAYS = (30, 90, 180, 365)
+USUAL_DAYS = 90
+SOON = timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A token in the list; never its plaintext."""
+
+    id: str
+    name: str
+    role: str
+    scopes: list[str]
+    state: str
+    made: Moment
+    until: Moment
+    used: Moment | None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The form as it was sent, with what is wrong with it."""
+
+    name: str = ""
+    role: str = ""
+    days: int = USUAL_DAYS
+    problem: str = ""
+
+
+def register(console: Console) -> None:
+    """Put the page at ``/console/settings/tokens``. Programs see all customers: who does not gives no token."""
+
+    @console.get("/settings/tokens", ACCOUNTS_WRITE)
+    def settings_tokens(visit: Visit) -> Response:
+        need_whole_reach(visit)
+        return _page(visit, Draft())
+
+    @console.post("/settings/tokens", ACCOUNTS_WRITE)
+    def token_make(visit: Visit) -> Response:
+        need_whole_reach(visit)
+        return _make(visit)
+
+    @console.post("/settings/tokens/<token_id>/revoke", ACCOUNTS_WRITE)
+    def token_revoke(visit: Visit, token_id: str) -> Response:
+        need_whole_reach(visit)
+        try:
+            with visit.write() as session:
+                token = tokens.revoke(session, token_id, now=visit.now)
+                visit.record(session, "token:revoked", "token", token_id, name=token.name)
+        except Conflict:  # revoked before: what was wanted is so
+            return see_other(visit.url("settings_tokens"))
+        return see_other(visit.url("settings_tokens", done="revoked"))
+
+
+def _make(visit: Visit) -> Response:
+    form = request.form
+    days = form.get("days", type=int) or 0
+    draft = Draft(clean(form.get("name", "")).strip(), form.get("role", ""), days)
+    try:
+        with visit.write() as session:
+            row, plaintext = tokens.create_token(
+                session,
+                name=draft.name,
+                role=draft.role,
+                ttl=timedelta(days=min(days, 10_000)),
+                now=visit.now,
+            )
+            visit.record(session, "token:created", "token", row.id, name=row.name, role=row.role, days=days)
+    except Invalid as error:
+        return _page(visit, Draft(draft.name, draft.role, days, said(error, visit.t)))
+    return _page(visit, Draft(), made=row.name, plaintext=plaintext)
+
+
+def _page(visit: Visit, draft: Draft, *, made: str = "", plaintext: str = "") -> Response:
+    with visit.read() as session:
+        rows = tokens.list_tokens(session)
+    lines = [_line(visit, row) for row in rows]
+    live = [line for line in lines if line.state in ("live", "soon")]
+    return visit.page(
+        "console/tokens.html",
+        422 if draft.problem else 200,
+        tabs=settings.tabs(visit),
+        lines=lines,
+        live=len(live),
+        never=sum(1 for line in live if line.used is None),
+        draft=draft,
+        roles=[(role, visit.t(f"token_role_{role}"), list(scopes)) for role, scopes in tokens.ROLES.items()],
+        days=DAYS,
+        made=plain(made),
+        plaintext=plaintext,
+        example=f"curl -H 'Authorization: Bearer {plaintext}' {visit.site.base_url}/api/v1/contacts?limit=1",
+        is_done=request.args.get("done") == "revoked",
+    )
+
+
+def _line(visit: Visit, row: ApiToken) -> Line:
+    moment = visit.calendar.moment
+    if row.revoked_at is not None:
+        state = "revoked"
+    elif row.expires_at <= visit.now:
+        state = "expired"
+    else:
+        state = "soon" if row.expires_at - visit.now < SOON else "live"
+    role = visit.t.find(f"token_role_{row.role}") or row.role
+    used = moment(row.last_used_at) if row.last_used_at else None
+    return Line(
+        row.id,
+        plain(row.name),
+        role,
+        list(row.scopes),
+        state,
+        moment(row.created_at),
+        moment(row.expires_at),
+        used,
+    )
