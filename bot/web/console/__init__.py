@@ -19,6 +19,7 @@ from bot.web.console import (
     entry,
     events,
     followups,
+    groups,
     overview,
 )
 from bot.web.console.door import Console
@@ -33,6 +34,7 @@ def register(blueprint: Blueprint, site: Site) -> Console:
         overview,
         contacts,
         contact,
+        groups,
         channels,
         channel_new,
         channel_page,
