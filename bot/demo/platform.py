@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from scrm.accounts.models import Department, Staff, StaffDepartment, StaffStatus
 from scrm.channels.models import Channel, ChannelCode
 from scrm.contacts.models import Contact, ContactIdentity, IdentityKind, Relation, RelationState
+from scrm.groups.models import GroupChat, GroupMember, MemberKind
 from scrm.tags.models import ContactTag, Tag, TagGroup
 
 Section = list[dict[str, Any]]
@@ -33,7 +34,8 @@ def describe(
         "staff": _staff(session),
         "tag_groups": _tag_groups(session),
         "ways": _ways(session),
-        "customers": _with_secrets(_customers(session, now), platform_only),
+        "customers": [*_with_secrets(_customers(session, now), platform_only), *_strangers(session)],
+        "groups": _groups(session),
     }
 
 
@@ -156,3 +158,45 @@ def _with_secrets(customers: Section, platform_only: Sequence[dict[str, Any]]) -
         elif customer is None:
             customers.append(secret)
     return customers
+
+
+def _strangers(session: Session) -> Section:
+    """People in groups who are no contacts of ours."""
+    unknown = select(GroupMember.userid, GroupMember.name).where(
+        GroupMember.kind == MemberKind.CONTACT, GroupMember.contact_id.is_(None)
+    )
+    return [{"external_userid": external, "name": name} for external, name in session.execute(unknown)]
+
+
+def _groups(session: Session) -> Section:
+    """The groups that are not over, with who is in them."""
+    inside: dict[str, Section] = defaultdict(list)
+    for row in session.scalars(
+        select(GroupMember).where(GroupMember.left_at.is_(None)).order_by(GroupMember.joined_at)
+    ):
+        inside[row.group_id].append(
+            {
+                "userid": row.userid,
+                "join_time": int(row.joined_at.timestamp()),
+                "join_scene": row.join_scene,
+                "invitor": row.invitor or "",
+                "state": row.state or "",
+            }
+        )
+    live = (
+        select(GroupChat, Staff.userid)
+        .join(Staff, Staff.id == GroupChat.owner_id)
+        .where(GroupChat.dismissed_at.is_(None))
+        .order_by(GroupChat.opened_at)
+    )
+    return [
+        {
+            "chat_id": row.chat_id,
+            "name": row.name,
+            "owner": owner,
+            "notice": row.notice or "",
+            "create_time": int(row.opened_at.timestamp()),
+            "members": inside[row.id],
+        }
+        for row, owner in session.execute(live)
+    ]

@@ -23,6 +23,7 @@ from scrm.contacts.models import Contact, ContactIdentity, Relation
 from scrm.db import Base, Database
 from scrm.dialects import count_on
 from scrm.followups.models import Followup
+from scrm.groups.models import GroupChat, GroupMember
 from scrm.inbox.models import InboxEvent
 from scrm.jobs.models import Job
 from scrm.outbox.models import OutboxAttempt, OutboxCall
@@ -42,6 +43,8 @@ ABOUT_CUSTOMERS: Sequence[type[Base]] = (
     Followup,
     Assignment,
     ContactTag,
+    GroupMember,
+    GroupChat,
     Scan,
     Relation,
     ContactIdentity,

@@ -11,6 +11,7 @@ from bot.demo import company, ids
 from bot.demo.book import Book, Row
 from bot.demo.crowd import gather
 from bot.demo.fates import decide
+from bot.demo.groups import gather_groups
 from bot.demo.lives import Life, Story
 from bot.demo.wire import Wire
 from bot.demo.work import look_after
@@ -55,6 +56,7 @@ def make_world(
     wire = Wire(book, channels, corp, after_call)
     wire.write(lives)
     _set_codes(book, channels, sandbox_url)
+    gather_groups(book, lives, SEED)
     book.rows[TimelineEntry].sort(key=lambda row: row["at"])
     return World(book.rows, wire.platform_only)
 

@@ -70,11 +70,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     # --- the sidebar beside a chat
     "sidebar_enter": ("用企业微信登录", "Sign in with WeCom"),
     "chat_title": ("正在打开客户资料…", "Opening the customer’s profile…"),
-    "chat_group_title": ("这里是客户群", "This is a group chat"),
-    "chat_group_what": (
-        "客户资料在与单个客户的会话里打开。",
-        "Profiles open beside a chat with one customer.",
-    ),
     "chat_outside_title": ("还没有打开客户的会话", "No customer’s chat is open"),
     "chat_outside_what": (
         "请在企业微信里打开与一位客户的会话，再从工具栏打开这里。",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, func, or_, select
+from sqlalchemy import Select, Table, case, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from scrm.accounts.models import Staff
@@ -60,6 +60,10 @@ def list_groups(
     if before is not None:
         at, group_id = before
         query = query.where(GroupChat.opened_at <= at, or_(GroupChat.opened_at < at, GroupChat.id < group_id))
+    return list(session.scalars(_narrowed(query, which)))
+
+
+def _narrowed(query: Select[Any], which: GroupFilter) -> Select[Any]:
     if which.owner_id is not None:
         query = query.where(GroupChat.owner_id == which.owner_id)
     if which.q:
@@ -67,7 +71,7 @@ def list_groups(
     if which.active is not None:
         is_over = GroupChat.dismissed_at.is_not(None)
         query = query.where(~is_over if which.active else is_over)
-    return list(session.scalars(query))
+    return query
 
 
 def get_group(session: Session, group_id: str) -> GroupChat:
@@ -80,19 +84,22 @@ def get_group(session: Session, group_id: str) -> GroupChat:
 
 @dataclass(frozen=True)
 class Totals:
-    """Groups that are not dismissed, and the people in them: each membership counts."""
+    """How many groups, how many of them go on, and the customers in those: each membership counts."""
 
     groups: int
+    active: int
     customers: int
 
 
-def count_groups(session: Session) -> Totals:
+def count_groups(session: Session, which: GroupFilter) -> Totals:
     """How many there are, of those the reader sees."""
-    query = select(func.count(GroupChat.id), func.coalesce(func.sum(GroupChat.customers), 0)).where(
-        GroupChat.dismissed_at.is_(None)
+    goes_on = GroupChat.dismissed_at.is_(None)
+    query = select(
+        func.count(GroupChat.id),
+        func.coalesce(func.sum(case((goes_on, 1), else_=0)), 0),
+        func.coalesce(func.sum(case((goes_on, GroupChat.customers), else_=0)), 0),
     )
-    groups, customers = session.execute(query).one()
-    return Totals(int(groups), int(customers))
+    return Totals(*(int(number) for number in session.execute(_narrowed(query, which)).one()))
 
 
 def count_moves(session: Session, group_ids: Collection[str], *, since: datetime) -> dict[str, Moves]:
@@ -112,7 +119,8 @@ def _moved(
         )
         .group_by(GroupMember.group_id)
     )
-    return dict(session.execute(query).tuples().all())
+    rows = session.execute(query)
+    return {group_id: count for group_id, count in rows}  # noqa: C416 - a Row is no plain pair to mypy
 
 
 def list_members(
@@ -123,8 +131,12 @@ def list_members(
     limit: int = 50,
     present: bool | None = True,
     kind: MemberKind | None = None,
+    since: datetime | None = None,
 ) -> list[GroupMember]:
-    """Who joined last comes first; ``present`` False for those who left, None for both."""
+    """Who joined last comes first; ``present`` False for those who left, None for both.
+
+    With ``since`` only who joined, or of those who left who left, from then on.
+    """
     query = (
         select(GroupMember)
         .where(GroupMember.group_id == group_id)
@@ -141,6 +153,8 @@ def list_members(
         query = query.where(~has_left if present else has_left)
     if kind is not None:
         query = query.where(GroupMember.kind == kind)
+    if since is not None:
+        query = query.where((GroupMember.left_at if present is False else GroupMember.joined_at) >= since)
     return list(session.scalars(query))
 
 

@@ -99,7 +99,7 @@ def _contacts_of(session: Session, members: Sequence[MemberSeen]) -> dict[str, s
             ContactIdentity.kind == IdentityKind.WECOM,
             ContactIdentity.value.in_(externals[start : start + CHUNK]),
         )
-        found |= dict(session.execute(query).tuples().all())
+        found.update((value, contact_id) for value, contact_id in session.execute(query))
     return found
 
 
@@ -162,7 +162,8 @@ def _count(session: Session, group: GroupChat) -> None:
         .where(GroupMember.group_id == group.id, GroupMember.left_at.is_(None))
         .group_by(GroupMember.kind)
     )
-    counts = dict(session.execute(query).tuples().all())
+    rows = session.execute(query)
+    counts = {kind: count for kind, count in rows}  # noqa: C416 - a Row is no plain pair to mypy
     group.customers = counts.get(MemberKind.CONTACT, 0)
     group.colleagues = counts.get(MemberKind.STAFF, 0)
 

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from handlers import wecom_groups
+from handlers import answers, wecom_groups
 from handlers.context import Context, Corp
 from handlers.events import Answer, GroupChanged
+from scrm.contacts import service as contacts
 from scrm.groups import rules
 from scrm.groups.models import GroupChat, GroupMember
 from scrm.outbox.commands import from_json
@@ -122,3 +123,16 @@ def test_a_refusal_that_says_gone_is_a_dismissal(
     wecom_groups.apply_answer_group(session, refused, context)
 
     assert session.scalars(select(GroupChat.dismissed_at)).one() == (at if is_over else None)
+
+
+def test_a_profile_that_is_read_names_the_stranger_in_the_group(session: Session, context: Context) -> None:
+    wecom_groups.apply_answer_group(session, read(context.now, "wm1"), context)
+    contact, _ = contacts.ensure_contact(session, "wm1", at=context.now)
+    session.flush()
+
+    body = {"external_contact": {"external_userid": "wm1", "name": "小王"}, "follow_user": []}
+    profile = Answer(context.now, "externalcontact/get", "sent", 0, None, {"external_userid": "wm1"}, body)
+    answers.on_contact_read(session, profile, context)
+
+    row = session.scalars(select(GroupMember).where(GroupMember.userid == "wm1")).one()
+    assert row.contact_id == contact.id

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from bot.api.channel_codes import CodeState, state_of
 from bot.web.bidi import plain
-from bot.web.console import channel_forms as forms
 from bot.web.console import changes, charts
+from bot.web.console import channel_forms as forms
 from bot.web.console.channel_forms import Draft, Errors
 from bot.web.console.channels import SIZES, period_name, sees_costs
 from bot.web.console.door import Console, Visit

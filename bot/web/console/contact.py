@@ -14,6 +14,7 @@ from bot.web.console.door import Console, Visit
 from bot.web.contact import forms, profile, stream
 from bot.web.contact.forms import Claim, Draft
 from bot.web.contact.profile import OwnerLine
+from bot.web.group_view import chats_of
 from scrm.accounts.models import Staff
 from scrm.audit import service as audit
 from scrm.contacts.models import RelationState, Stage
@@ -108,7 +109,8 @@ def _show(visit: Visit, contact_id: str, attempt: Attempt, status: int = 200) ->
         latest = next(iter(list_followups(session, contact_id=contact_id, limit=1)), None)
         assignments = list_assignments(session, contact_id, limit=OWNERS_SHOWN)
         me = session.get(Staff, visit.actor.staff_id) if visit.actor.staff_id else None
-        groups = list_groups(session) if visit.may("tags.write") else []
+        tag_groups = list_groups(session) if visit.may("tags.write") else []
+        chats = chats_of(visit, session, contact_id)
     head = profile.build(visit, card, assignments, latest, me=me)
     held = {row.tag.id for row in card.tags}
     return visit.page(
@@ -123,8 +125,9 @@ def _show(visit: Visit, contact_id: str, attempt: Attempt, status: int = 200) ->
         can_tag=any(row.state is RelationState.ACTIVE for row, _ in card.relations),
         tag_choices=[
             (plain(row.group.name), [(tag.id, plain(tag.name)) for tag in row.tags if tag.id not in held])
-            for row in groups
+            for row in tag_groups
         ],
+        chats=chats,
         stages=[(key, visit.t.pick(words)) for key, words in STAGES.items()],
         stage=card.contact.stage.value,
         stream=lines,

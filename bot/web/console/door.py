@@ -39,6 +39,7 @@ COOKIES = {"console": ("__Host-lianke", "lianke_login"), "sidebar": ("__Host-lia
 RAIL: tuple[tuple[str, ...], ...] = (
     ("overview", "o", ANYBODY),
     ("contact_list", "c", "contacts.read", "contact_page"),
+    ("group_list", "h", "contacts.read", "group_page"),
     ("channel_list", "q", "channels.read", "channel_page", "channel_new", "channel_make"),
     ("followup_log", "f", "contacts.read"),
     ("tag_catalogue", "t", "contacts.read", "tag_page", "tag_group_page"),

@@ -1,4 +1,4 @@
-"""``/sidebar``: beside an open chat, asks WeCom whose it is and goes to that customer's profile.
+"""``/sidebar``: beside an open chat, asks WeCom whose it is and goes to the customer's profile or the group's page.
 
 The customer's id comes from the browser and proves nothing: whom the rep may see is decided by their login alone.
 """
@@ -13,6 +13,7 @@ from flask import Blueprint, Response, jsonify, redirect, request
 
 from bot.web.console.door import Visit, check_forgery
 from bot.web.sidebar.access import find_rep, is_client, to_sidebar_login
+from bot.web.sidebar.groups import find_open_group
 from bot.web.site import Screen, Site
 from bot.wechat.errors import WeChatError
 from bot.wechat.jssdk import signature
@@ -50,6 +51,8 @@ def register(blueprint: Blueprint, site: Site) -> None:
         rep = find_rep(site)
         if rep is None:
             return to_sidebar_login() if is_client() else _explain(Screen(site))
+        if "chat_id" in request.args:
+            return _open_group(rep, request.args["chat_id"])
         return _open(rep, request.args.get("external_userid", ""))
 
     @blueprint.post("/sidebar/signature")
@@ -92,13 +95,23 @@ def _open(rep: Visit, external_userid: str) -> Response:
             found = find_by_external_userid(session, external_userid)
     if found is not None:
         return redirect(rep.url("contact", contact_id=found.id), 303)  # type: ignore[return-value]
+    return _stranger(rep, "chat")
+
+
+def _open_group(rep: Visit, chat_id: str) -> Response:
+    """Go to the page of a group within reach; any other is one and the same page."""
+    target = find_open_group(rep, chat_id)
+    return redirect(target, 303) if target else _stranger(rep, "group")  # type: ignore[return-value]
+
+
+def _stranger(rep: Visit, kind: str) -> Response:
     t = rep.t
     return rep.page(
         "notice.html",
         404,
-        title=t("chat_stranger_title"),
-        what=t("chat_stranger_what"),
-        do=t("chat_stranger_do"),
+        title=t(f"{kind}_stranger_title"),
+        what=t(f"{kind}_stranger_what"),
+        do=t(f"{kind}_stranger_do"),
         number=None,
         action=Action(rep.url("sidebar"), t("chat_again")),
     )

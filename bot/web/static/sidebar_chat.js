@@ -1,4 +1,4 @@
-// Asks WeCom whose chat is open and goes to that customer's profile; says in words when it cannot.
+// Asks WeCom whose chat is open and goes to that customer's profile, or to the group's page; says in words when it cannot.
 "use strict";
 (async () => {
   const page = document.querySelector("[data-chat]");
@@ -19,12 +19,12 @@
   const inTime = (work) => Promise.race([work, new Promise((_, fail) => { setTimeout(() => fail(new Error("timeout")), patience); })]);
 
   try {
-    ww.register({ corpId: corp, agentId: agent, jsApiList: ["getContext", "getCurExternalContact", "sendChatMessage"], getAgentConfigSignature });
+    ww.register({ corpId: corp, agentId: agent, jsApiList: ["getContext", "getCurExternalContact", "getCurExternalChat", "sendChatMessage"], getAgentConfigSignature });
     const { entry } = await inTime(ww.getContext());
-    if (!single.includes(entry)) return tell(entry === "group_chat_tools" ? "group" : "outside");
-    const { userId } = await inTime(ww.getCurExternalContact());
     const address = new URL(open, location.href);
-    address.searchParams.set("external_userid", userId);
+    if (entry === "group_chat_tools") address.searchParams.set("chat_id", (await inTime(ww.getCurExternalChat())).chatId);
+    else if (single.includes(entry)) address.searchParams.set("external_userid", (await inTime(ww.getCurExternalContact())).userId);
+    else return tell("outside");
     location.replace(address);
   } catch (error) { tell("failed", error.errMsg ?? error.message ?? ""); }
 })();

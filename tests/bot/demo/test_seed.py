@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select
 
 from bot.config import Config, load_config
-from bot.demo import seed
+from bot.demo import groups, seed
 from bot.demo.child import Sandbox
 from bot.demo.places import EXAMPLE, CannotStart, Places
 from scrm.accounts.models import Staff
@@ -20,8 +20,13 @@ from scrm.channels.models import Channel, ChannelCode, MediaFile
 from scrm.contacts.models import Contact
 from scrm.contacts.service import ensure_contact
 from scrm.db import Database
+from scrm.groups.models import GroupChat
+from scrm.groups.queries import count_moves
+from scrm.groups.rules import parse_group
+from scrm.groups.service import apply_group
 from scrm.ids import new_id
 from scrm.outbox.models import CallState, OutboxCall
+from scrm.timeline.models import TimelineEntry
 from tests.sandbox_fixture import SandboxServer
 
 TZ = ZoneInfo("Asia/Shanghai")
@@ -100,7 +105,8 @@ def test_the_sandbox_is_told_once_what_the_database_knows(
     assert not seed.fill_sandbox(company, sandbox, now=NOW)
 
     customers = box.get("/sandbox/customers")["items"]
-    assert len(customers) == 2400 - 40 + 1  # leads have no WeChat; one is known to the platform alone
+    # leads have no WeChat; one is known to the platform alone, others only from groups
+    assert len(customers) == 2400 - 40 + 1 + len(groups.STRANGERS)
     assert len(box.get("/sandbox/staff")["items"]) == 12
     assert len(box.get("/sandbox/ways")["items"]) == 6
     assert sum(bool(one["tags"]) for one in customers) > 2000
@@ -146,3 +152,35 @@ def test_a_later_start_catches_up(company: Database) -> None:
     assert {str(code.qr_url).partition("/sandbox/")[0] for code in codes} == {"http://127.0.0.1:9999"}
     assert owed.count("media/upload") == 3
     assert "externalcontact/update_contact_way" in owed  # the website's day is new: its SDRs serve again
+
+
+def test_groups_agree_in_database_and_sandbox(company: Database, box: SandboxServer, tmp_path: Path) -> None:
+    seed.fill_sandbox(company, control(box, tmp_path), now=NOW)
+
+    answer = box.api("externalcontact/groupchat/list", {"limit": 1000})
+    chats = {item["chat_id"] for item in answer["group_chat_list"]}
+    with company.read() as session:
+        ours = {row.chat_id: row for row in session.scalars(select(GroupChat))}
+        before = session.scalar(select(func.count()).select_from(TimelineEntry))
+    assert chats == {chat_id for chat_id, row in ours.items() if row.dismissed_at is None}
+    assert (len(ours), len(chats)) == (12, 11)
+
+    with company.write() as session:  # reading all of them changes nothing
+        for chat_id in chats:
+            body = {"chat_id": chat_id, "need_name": 1}
+            seen = parse_group(box.api("externalcontact/groupchat/get", body))
+            assert seen is not None
+            changes = apply_group(session, seen, at=NOW + timedelta(minutes=1))
+            row = ours[chat_id]
+            assert (changes.joined, changes.left) == (0, 0), row.name
+            assert (seen.name, seen.notice, seen.opened_at) == (row.name, row.notice, row.opened_at)
+            members = [one.userid.startswith("wm") or one.userid.startswith("wo") for one in seen.members]
+            assert (sum(members), len(members)) == (row.customers, row.customers + row.colleagues)
+        session.flush()
+        after = session.scalar(select(func.count()).select_from(TimelineEntry))
+    # a timeline that was full has no entry for a group yet
+    assert 0 <= after - before < 40
+    with company.read() as session:
+        moves = count_moves(session, [row.id for row in ours.values()], since=NOW - timedelta(days=7))
+        assert sum(one.joined for one in moves.values()) > 20
+        assert sum(one.left for one in moves.values()) > 3
