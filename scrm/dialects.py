@@ -191,8 +191,9 @@ def make_engine(url: URL, pool_size: int) -> Engine:
         engine = create_engine(url, pool_size=pool_size, max_overflow=2 * pool_size)
         _prepare_sqlite(engine)
         return engine
-    patience = _POSTGRESQL_PATIENCE if url.get_backend_name() == "postgresql" else {}
-    return create_engine(
+    is_postgresql = url.get_backend_name() == "postgresql"
+    patience = _POSTGRESQL_PATIENCE if is_postgresql else {}
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
@@ -201,6 +202,15 @@ def make_engine(url: URL, pool_size: int) -> Engine:
         isolation_level="READ COMMITTED",  # PostgreSQL's default; MySQL's own would lock the gaps between rows
         connect_args={name: value for name, value in patience.items() if name not in url.query},
     )
+    if is_postgresql:
+        event.listen(engine, "connect", _interpret)
+    return engine
+
+
+def _interpret(connection: Any, _record: Any) -> None:
+    """Never compile a query: where PostgreSQL overrates one of ours, that costs 200 to 400 ms, and the query 10."""
+    connection.execute("SET jit = off")
+    connection.commit()
 
 
 def _prepare_sqlite(engine: Engine) -> None:
