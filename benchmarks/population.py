@@ -117,7 +117,7 @@ class Population:
             connection.exec_driver_sql("DROP TABLE bench_number")
             for index in indexes:
                 index.create(connection)
-        _gather_statistics(database)
+        gather_statistics(database)
 
     def _rows(self, sql: Dialect) -> Iterator[tuple[str, dict[str, str], str]]:
         yield from _people(sql, self.staff)
@@ -357,7 +357,8 @@ def _number(connection: Connection, count: int) -> None:
         connection.exec_driver_sql(f"INSERT INTO bench_number VALUES {values}")
 
 
-def _gather_statistics(database: Database) -> None:
+def gather_statistics(database: Database) -> None:
+    """Let the engine know what its tables hold."""
     engine = database.engine.execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         match database.dialect:

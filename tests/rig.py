@@ -224,6 +224,10 @@ class Rig:
         items: list[dict[str, Any]] = answer.json()["items"]
         return items
 
+    def delete(self, path: str) -> None:
+        answer = self._http.delete(f"{self.sandbox}/sandbox{path}", timeout=60)
+        assert answer.ok, f"{path}: {answer.status_code} {answer.text}"
+
     def scan(self, customer: str) -> str:
         """A scan whose callback the sandbox goes on delivering by itself; answers the customer's id."""
         body = {"customer": customer, "code": self.code, "mode": "async"}

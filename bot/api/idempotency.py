@@ -88,6 +88,8 @@ def begin(
         row = {"token_id": token_id, "key": key, "request_hash": fingerprint, "created_at": now}
         if insert_ignore(session, IdempotencyKey, [row]) == 1:
             return Attempt(database, token_id, key, now)
+    # A transaction of its own: MySQL's refused INSERT keeps a lock on the row, and two that hold it wait for each other.
+    with database.write() as session:
         found = session.scalar(
             select(IdempotencyKey)
             .where(IdempotencyKey.token_id == token_id, IdempotencyKey.key == key)

@@ -1,4 +1,4 @@
-"""A group chat from the platform to REST, over real HTTP: callbacks, reading again, the same rows whatever comes twice."""
+"""A group chat from the platform to REST over real HTTP: callbacks, reading again, the same rows however often told."""
 
 from __future__ import annotations
 

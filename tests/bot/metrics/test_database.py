@@ -138,6 +138,8 @@ QUERIES = {
 
 @pytest.mark.parametrize("name", QUERIES)
 def test_every_query_stays_within_an_index(database: Database, name: str) -> None:
+    with database.write() as session:  # of an empty table MariaDB reads whatever it likes
+        session.add_all(Job(kind="t", lane=f"t{n}", created_at=AT, state=JobState.DONE) for n in range(300))
     with database.read() as session, Recorder(session) as recorder:
         session.execute(QUERIES[name])
         plans = recorder.plans()
