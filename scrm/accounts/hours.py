@@ -150,7 +150,7 @@ def read_hours(given: Mapping[str, Any]) -> Hours:
     return Hours(week, bool(given.get("keeps_public", True)), off, on)
 
 
-def _span(times: Sequence[str]) -> Span | None:
+def _span(times: Sequence[Any]) -> Span | None:
     if len(times) != 2 or not all(isinstance(one, str) and _CLOCK.fullmatch(one) for one in times):  # noqa: PLR2004
         return None
     start, end = (int(one[:2]) * 60 + int(one[3:]) for one in times)
