@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from chinese_calendar import constants
@@ -61,14 +61,13 @@ class Hours:
 
     def working_minutes(self, start: datetime, end: datetime, tz: tzinfo) -> int:
         """Whole minutes of working time from ``start`` until ``end``; 0 where the end is not after the start."""
-        first, last = start.astimezone(tz), end.astimezone(tz)
         seconds = 0.0
-        day = first.date()
-        while day <= last.date():
+        day, last = start.astimezone(tz).date(), end.astimezone(tz).date()
+        while day <= last:
             span = self.span_of(day)
             if span is not None:
                 begins, ends = _at(day, span[0], tz), _at(day, span[1], tz)
-                seconds += max(0.0, (min(ends, last) - max(begins, first)).total_seconds())
+                seconds += max(0.0, (min(ends, end) - max(begins, start)).total_seconds())
             day += timedelta(days=1)
         return int(seconds // 60)
 
@@ -94,7 +93,7 @@ class Hours:
 
 def _at(day: date, minutes: int, tz: tzinfo) -> datetime:
     midnight = datetime.combine(day, time.min, tzinfo=tz)
-    return midnight + timedelta(minutes=minutes)
+    return (midnight + timedelta(minutes=minutes)).astimezone(UTC)  # wall time first: a day may have 23 hours
 
 
 def clock(minutes: int) -> str:
@@ -151,7 +150,7 @@ def read_hours(given: Mapping[str, Any]) -> Hours:
     return Hours(week, bool(given.get("keeps_public", True)), off, on)
 
 
-def _span(times: Sequence[str]) -> Span | None:
+def _span(times: Sequence[Any]) -> Span | None:
     if len(times) != 2 or not all(isinstance(one, str) and _CLOCK.fullmatch(one) for one in times):  # noqa: PLR2004
         return None
     start, end = (int(one[:2]) * 60 + int(one[3:]) for one in times)

@@ -55,7 +55,7 @@ def create_account(
     session: Session, username: str, role: Role, *, by: Account, now: datetime
 ) -> tuple[Account, str]:
     """A local account and its password, which is shown once and must be changed. Raises as ``create_local``."""
-    _check_reach(by, USUAL_REACH[role])
+    check_reach(by, USUAL_REACH[role])
     password = secrets.token_urlsafe(PASSWORD_BYTES)
     return logins.create_local(session, username=username, password=password, role=role, now=now), password
 
@@ -63,7 +63,7 @@ def create_account(
 def set_role(session: Session, account_id: str, role: Role, reach: Reach, *, by: Account) -> Account:
     """Say what somebody may do and see from their next request on. Raises Refused, and Conflict for the last admin."""
     account = _another(session, account_id, by)
-    _check_reach(by, reach)
+    check_reach(by, reach)
     if role is not Role.ADMIN:
         _keep_an_administrator(session, account)
     logins.set_role(session, account, role, reach)
@@ -100,11 +100,12 @@ def _another(session: Session, account_id: str, by: Account) -> Account:
     account = get_account(session, account_id)
     if account.id == by.id:
         raise Refused("own_account", "不能修改自己的账号，请由另一位管理员操作")
-    _check_reach(by, account.reach)
+    check_reach(by, account.reach)
     return account
 
 
-def _check_reach(by: Account, reach: Reach) -> None:
+def check_reach(by: Account, reach: Reach) -> None:
+    """Raises Refused for a reach beyond one's own."""
     if _RANK[reach] > _RANK[by.reach]:
         raise Refused("reach_beyond_own", "不能管理数据范围比您大的账号，也不能给出比您大的范围")
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
@@ -63,7 +64,7 @@ def hands_of(
     return found
 
 
-def _waiting(since: datetime, now: datetime) -> Select[str, int, int]:
+def _waiting(since: datetime, now: datetime) -> Select[Any, Any, Any]:
     late = func.sum(case((Relation.added_at <= now - LATE, 1), else_=0))
     return (
         select(Relation.staff_id, func.count(), late)

@@ -132,7 +132,8 @@ def last_set_at(session: Session, tag_id: str) -> datetime | None:
         .limit(MAX_SET)
         .subquery()
     )
-    return session.scalar(select(func.max(newest.c.set_at)))
+    latest: datetime | None = session.scalar(select(func.max(newest.c.set_at)))
+    return latest
 
 
 def list_unconfirmed(session: Session, *, limit: int = MAX_CALLS) -> list[TagLine]:

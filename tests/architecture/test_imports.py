@@ -9,7 +9,7 @@ import pytest
 from tests.architecture.code import imports, sources, where
 
 ALLOWED = {
-    "scrm": {"scrm", "sqlalchemy", "argon2", "cryptography", "pypinyin", "ulid"},
+    "scrm": {"scrm", "sqlalchemy", "argon2", "chinese_calendar", "cryptography", "pypinyin", "ulid"},
     "handlers": {"handlers", "scrm", "sqlalchemy"},
 }
 

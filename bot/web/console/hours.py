@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 
 from flask import Response, request
 
@@ -83,8 +83,11 @@ def _sent() -> Draft:
 
 def _draft(kept: Hours) -> Draft:
     week = {day: (clock(start), clock(end)) for day, (start, end) in kept.week.items()}
-    lines = ("\n".join(str(day) for day in sorted(days)) for days in (kept.off, kept.on))
-    return Draft(week, kept.keeps_public, *lines)
+    return Draft(week, kept.keeps_public, _lines(kept.off), _lines(kept.on))
+
+
+def _lines(days: Collection[date]) -> str:
+    return "\n".join(str(day) for day in sorted(days))
 
 
 def _page(visit: Visit, kept: Hours, draft: Draft) -> Response:

@@ -146,6 +146,7 @@ def _end(visit: Visit, account_id: str, login_id: str) -> Response:
     """End one session of the account, or all where none is named; one's own goes on."""
     with visit.write() as session:
         account = people.get_account(session, account_id)
+        people.check_reach(_me(visit, session), account.reach)
         if login_id:
             login = session.get(Login, login_id)
             if login is None or login.account_id != account_id:

@@ -16,6 +16,7 @@ from bot.web.console.staff import moments, sees, since_day, state_of
 from bot.web.times import Moment
 from scrm.accounts import logins
 from scrm.accounts.models import Login, Staff
+from scrm.accounts.people import check_reach
 from scrm.accounts.queries import accounts_of, departments_of, staff_by_userid
 from scrm.accounts.roles import ACCOUNTS_WRITE, REACH_NAMES, ROLE_NAMES, Role
 from scrm.accounts.service import get_staff, set_leave
@@ -89,6 +90,7 @@ def register(console: Console) -> None:
             account = accounts_of(session, [staff_id]).get(staff_id)
             if account is None:
                 raise NotFound("account_not_found", "该员工还没有登录过")
+            check_reach(visit.entered.account, account.reach)
             count = logins.end_all(session, account.id, now=visit.now)
             visit.record(session, "logins:ended", "account", account.id, name=account.name, sessions=count)
         return see_other(visit.url("staff_page", staff_id=staff_id, done="logout"))

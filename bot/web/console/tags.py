@@ -98,7 +98,8 @@ def register(console: Console) -> None:
 
 
 def _problems(visit: Visit, draft: Draft) -> dict[str, str]:
-    t, found = visit.t, {}
+    t = visit.t
+    found: dict[str, str] = {}
     if not draft.group or len(draft.group) > MAX_NAME:
         found["group"] = t("tags_wrong_group", n=MAX_NAME)
     names = draft.listed()

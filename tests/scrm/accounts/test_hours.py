@@ -99,3 +99,10 @@ def test_public_days_are_known_up_to_a_day_that_is_told() -> None:
     named = public_days(date(2026, 10, 1), date(2026, 10, 10))
     assert named[0] == (date(2026, 10, 1), "国庆节", "National Day", False)
     assert named[-1][3] is True
+
+
+def test_a_day_of_23_hours_has_23_working_hours() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    start, end = datetime(2026, 3, 29, tzinfo=berlin), datetime(2026, 3, 30, tzinfo=berlin)
+
+    assert Hours({7: (0, 1440)}, keeps_public=False).working_minutes(start, end, berlin) == 23 * 60

@@ -290,3 +290,13 @@ def test_what_is_no_choice_changes_nothing(admin: Browser):
 
     assert 'data-theme="dark"' in admin.get("/console").text
     assert "data-density" not in admin.get("/console").text
+
+
+def test_who_sees_less_ends_no_session_of_who_sees_more(desk: Desk, enter: Enter):
+    boss = enter(Role.ADMIN, username="boss")
+    narrow = enter(Role.ADMIN, username="narrow", reach=Reach.OWN)
+    with desk.product.database.read() as session:
+        account = session.scalars(select(Account).where(Account.username == "boss")).one()
+
+    assert narrow.post(f"{PEOPLE}/{account.id}/logout").status_code == 403
+    assert boss.get("/console/audit").status_code == 200
