@@ -48,7 +48,7 @@ def summary(state: State) -> dict[str, Any]:
         "offset_s": state.offset,
         "company": state.value("SELECT name FROM department ORDER BY parentid, id LIMIT 1") or "",
         "seqs": seqs,
-        "counts": {"customers": counts["customer"], "ways": counts["way"], "groups": counts["group_chat"]},
+        "counts": {"customers": counts["customer"], "ways": counts["way"]},
         "app_messages": app_messages,
         "faults": faults.list_faults(state),
         "version": "-".join(str(number) for number in version),

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from scrm import batch
 from scrm.accounts import service as accounts
 from scrm.accounts.models import Staff
 from scrm.contacts.models import ContactIdentity, IdentityKind
@@ -74,16 +75,28 @@ def apply_group(session: Session, seen: GroupSeen, *, at: datetime, is_complete:
     group.owner_id = staff[seen.owner].id if seen.owner else None
     known = _Known(staff, _contacts_of(session, seen.members))
     rows = {row.staff_id or row.userid: row for row in _members(session, group.id)}
-    joined = sum(_take_in(session, group, rows, member, known) for member in seen.members)
-    left = 0
-    if is_complete:
-        listed = {known.key(member) for member in seen.members}
-        gone = [row for key, row in rows.items() if key not in listed and row.left_at is None]
-        left = len(gone)
-        for member in gone:
-            _leave(session, group, member, at=max(at, member.joined_at), scene=None)
+    with batch.collect(session):  # a first reading has a timeline entry for each customer
+        joined = sum(_take_in(session, group, rows, member, known) for member in seen.members)
+        left = _let_go(session, group, rows, seen, known, at=at) if is_complete else 0
     _count(session, group)
     return Changes(is_new, joined, left)
+
+
+def _let_go(
+    session: Session,
+    group: GroupChat,
+    rows: Mapping[str, GroupMember],
+    seen: GroupSeen,
+    known: _Known,
+    *,
+    at: datetime,
+) -> int:
+    """Whoever is not listed any more has left; how many."""
+    listed = {known.key(member) for member in seen.members}
+    gone = [row for key, row in rows.items() if key not in listed and row.left_at is None]
+    for row in gone:
+        _leave(session, group, row, at=max(at, row.joined_at), scene=None)
+    return len(gone)
 
 
 def _members(session: Session, group_id: str) -> Sequence[GroupMember]:
@@ -122,8 +135,9 @@ def _take_in(
     if seen.kind is MemberKind.STAFF:
         row.staff_id = key
     else:
-        row.contact_id = known.contacts.get(seen.userid, row.contact_id)
-    _tell_joined(session, group, row)
+        is_stranger, row.contact_id = row.contact_id is None, known.contacts.get(seen.userid, row.contact_id)
+        if came or is_stranger:
+            _tell_joined(session, group, row)
     return came
 
 

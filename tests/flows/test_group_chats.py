@@ -1,4 +1,4 @@
-"""A group chat from the platform to REST over real HTTP: callbacks, reading again, the same rows however often told."""
+"""A group chat from the platform to REST, over real HTTP: callbacks, reading again, the same rows if they repeat."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def members(scene: Scene, chat_id: str) -> list[dict[str, Any]]:
     return sorted(({**one, "id": ""} for one in found), key=lambda one: one["userid"])
 
 
-def do(scene: Scene, chat_id: str, deed: str, **body: Any) -> None:
+def do(scene: Scene, chat_id: str, deed: str, /, **body: Any) -> None:
     assert scene.box.post(f"/sandbox/groups/{chat_id}/{deed}", body)["callback_status"] == 200
     scene.settle()
     scene.move(3)  # the member list follows its event

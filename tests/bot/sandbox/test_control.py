@@ -37,7 +37,11 @@ def test_loaded_world_replaces_the_default_one_and_loading_twice_changes_nothing
 
     second = box.post("/sandbox/load", WORLD)
 
-    assert first == second == {"departments": 1, "staff": 1, "tag_groups": 1, "ways": 1, "customers": 1}
+    assert (
+        first
+        == second
+        == {"departments": 1, "staff": 1, "tag_groups": 1, "ways": 1, "customers": 1, "groups": 0}
+    )
     assert [
         box.get(f"/sandbox/{name}") for name in ("staff", "departments", "tags", "ways", "customers")
     ] == views

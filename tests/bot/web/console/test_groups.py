@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from scrm.accounts.roles import Role
+from scrm.contacts.models import Contact
 from scrm.groups.models import GroupChat, GroupMember, MemberKind
 from tests.bot.web.conftest import Desk
 
@@ -111,12 +112,8 @@ def test_members_come_by_pages(desk, chats, enter, monkeypatch):
 def test_a_rep_sees_the_own_groups_and_only_the_own_customers_in_them(desk, chats, enter):
     colleague = desk.staff("lina", "李娜")
     own, foreign = chats.group("我的群"), chats.group("别人的群", colleague)
-    hers = desk.customer("韩梅梅", owner_id=colleague.id)
-    with desk.product.database.write() as session:
-        session.query(type(hers)).filter_by(id=hers.id).update({"owner_id": colleague.id})
-    relation = desk.relate(hers, colleague)
-    with desk.product.database.write() as session:
-        session.query(type(relation)).filter_by(contact_id=hers.id, staff_id=desk.rep.id).delete()
+    hers = desk.add(Contact(name="韩梅梅", created_at=desk.now, owner_id=colleague.id))
+    desk.relate(hers, colleague)
     chats.member(own, "wm1", contact_id=hers.id, name="梅子")
     browser = enter(Role.SALES, staff=desk.rep)
 
