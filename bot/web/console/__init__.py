@@ -19,6 +19,8 @@ from bot.web.console import (
     entry,
     events,
     followups,
+    library,
+    library_edit,
     overview,
 )
 from bot.web.console.door import Console
@@ -37,6 +39,8 @@ def register(blueprint: Blueprint, site: Site) -> Console:
         channel_new,
         channel_page,
         followups,
+        library,
+        library_edit,
         events,
         calls,
         audit,

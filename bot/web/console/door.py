@@ -23,7 +23,7 @@ from bot.web.site import Screen, Site
 from scrm.access.scope import Actor, actor_of, limit_to
 from scrm.accounts import logins
 from scrm.accounts.logins import Entered
-from scrm.accounts.roles import AUDIT_READ, ROLE_NAMES
+from scrm.accounts.roles import AUDIT_READ, LIBRARY_READ, ROLE_NAMES
 from scrm.audit import service as audit
 
 ANYBODY = ""  # a page for everybody who is in
@@ -39,6 +39,10 @@ RAIL: tuple[tuple[str, ...], ...] = (
     ("contact_list", "c", "contacts.read", "contact_page"),
     ("channel_list", "q", "channels.read", "channel_page", "channel_new", "channel_make"),
     ("followup_log", "f", "contacts.read"),
+    (
+        *("reply_list", "n", LIBRARY_READ, "reply_new", "reply_make", "reply_edit", "reply_change"),
+        *("reply_copy", "material_list", "material_new", "material_make", "material_edit", "material_change"),
+    ),
     ("event_log", "e", "events.read", "event_page"),
     ("call_log", "w", "calls.read", "call_page"),
     ("audit_trail", "a", AUDIT_READ),
