@@ -21,6 +21,7 @@ from scrm.contacts.models import Contact
 from scrm.contacts.service import ensure_contact
 from scrm.db import Database
 from scrm.ids import new_id
+from scrm.library.models import LibraryUse, Material, Reply
 from scrm.outbox.models import CallState, OutboxCall
 from tests.sandbox_fixture import SandboxServer
 
@@ -74,10 +75,10 @@ def test_the_company_is_written_once(company: Database, config: Config) -> None:
     assert not seed.ensure_seeded(company, config, now=NOW + timedelta(days=3), tz=TZ)
 
     assert count(company, Contact) == 2400
-    assert count(company, MediaFile) == 3
+    assert count(company, MediaFile) == 5
     with company.read() as session:
         waiting = session.scalars(select(OutboxCall.api).where(OutboxCall.state == CallState.PENDING)).all()
-    assert waiting == ["media/upload"] * 3
+    assert waiting == ["media/upload"] * 5
 
 
 def test_a_database_with_other_contacts_is_left_alone(database: Database, config: Config) -> None:
@@ -144,5 +145,25 @@ def test_a_later_start_catches_up(company: Database) -> None:
         codes = session.scalars(select(ChannelCode)).all()
         owed = session.scalars(select(OutboxCall.api).where(OutboxCall.created_at == later)).all()
     assert {str(code.qr_url).partition("/sandbox/")[0] for code in codes} == {"http://127.0.0.1:9999"}
-    assert owed.count("media/upload") == 3
+    assert owed.count("media/upload") == 5
     assert "externalcontact/update_contact_way" in owed  # the website's day is new: its SDRs serve again
+
+
+def test_reps_have_something_to_send_and_have_sent_it(company: Database) -> None:
+    with company.read() as session:
+        replies = session.scalars(select(Reply)).all()
+        assert len(replies) >= 24
+        assert count(company, Material) >= 10
+        uses = dict(
+            session.execute(
+                select(LibraryUse.item_id, func.count(LibraryUse.id)).group_by(LibraryUse.item_id)
+            ).all()
+        )
+        assert all(row.used == uses.get(row.id, 0) for row in replies)
+        assert sum(uses.values()) > 150
+        assert max(session.scalars(select(LibraryUse.at))) < NOW
+        assert any(row.used == 0 for row in replies)
+
+    seed.empty(company, now=NOW)
+    with company.read() as session:
+        assert set(session.scalars(select(Reply.used))) == {0}
