@@ -69,7 +69,8 @@ def create_reply(session: Session, folder_id: str, spec: ReplySpec, *, hand: Han
         id=new_id(), folder_id=folder.id, created_at=now, created_by=hand.name[:128], updated_at=now
     )
     _write_reply(reply, spec)
-    return _append(session, reply)
+    _append(session, reply)
+    return reply
 
 
 def update_reply(session: Session, reply_id: str, spec: ReplySpec, *, hand: Hand, now: datetime) -> Reply:
@@ -110,7 +111,8 @@ def create_material(
         id=new_id(), folder_id=folder.id, created_at=now, created_by=hand.name[:128], updated_at=now
     )
     _write_material(session, material, spec, now=now)
-    return _append(session, material)
+    _append(session, material)
+    return material
 
 
 def update_material(
@@ -215,7 +217,7 @@ def _change(
     return item, change_folder(session, folder.id, hand)
 
 
-def _append(session: Session, item: Any) -> Any:
+def _append(session: Session, item: Item) -> None:
     """Put the item behind the others of its folder."""
     model = type(item)
     inside = select(func.count(model.id), func.max(model.position)).where(
@@ -228,7 +230,6 @@ def _append(session: Session, item: Any) -> Any:
     item.position = 0 if last is None else last + 1
     session.add(item)
     session.flush()
-    return item
 
 
 def _write_reply(reply: Reply, spec: ReplySpec) -> None:

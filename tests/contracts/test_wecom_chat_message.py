@@ -8,7 +8,12 @@ from tests.sandbox_fixture import SandboxServer
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 32
 NEWS = {"link": "https://example.com/a", "title": "手册", "desc": "四大系列", "imgUrl": ""}
-MINI = {"appid": "wx123456", "title": "计算器", "imgUrl": "https://example.com/a.png", "page": "pages/a.html?id=1"}
+MINI = {
+    "appid": "wx123456",
+    "title": "计算器",
+    "imgUrl": "https://example.com/a.png",
+    "page": "pages/a.html?id=1",
+}
 
 
 def send(box: SandboxServer, pair: dict[str, str], kind: str, part: object) -> dict[str, object]:

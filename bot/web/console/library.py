@@ -105,9 +105,7 @@ def _list(visit: Visit, kind: FolderKind, problem: str = "") -> Response:
     )
 
 
-def _values(
-    visit: Visit, session: Session, kind: FolderKind, asked: Asked, cursor: Any
-) -> dict[str, object]:
+def _values(visit: Visit, session: Session, kind: FolderKind, asked: Asked, cursor: Any) -> dict[str, object]:
     hand, now = hand_of(visit.actor), visit.now
     rows = queries.list_folders(session, kind, hand)
     which = _read(visit, asked, rows)

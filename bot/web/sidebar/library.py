@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from bot.api import paging
 from bot.web.bidi import plain
+from bot.web.console.door import address
 from bot.web.contact import forms
 from bot.web.contact.forms import Claim, clean
-from bot.web.console.door import address
 from bot.web.failures import Closed
 from bot.web.library import cover_url, folder_name, picture, told
 from bot.web.links import Expired
@@ -127,9 +127,7 @@ def _show(
     visitor = admit(session, visit)
     contact_id, hand = visitor.card.contact.id, hand_of(visitor)
     q, place = clean(request.args.get("q", ""))[:LONGEST], request.args.get("folder", "")
-    which = Which(
-        q, place if place not in (TEAM, OWN, "") else None, {TEAM: False, OWN: True}.get(place)
-    )
+    which = Which(q, place if place not in (TEAM, OWN, "") else None, {TEAM: False, OWN: True}.get(place))
     cursor = request.args.get("cursor", "")
     after = paging.decode(cursor, int, str) if cursor else None
     found = queries.search(session, which, kind=kind, hand=hand, cursor=after, limit=PAGE + 1)
@@ -292,4 +290,3 @@ def _use(screen: Screen, contact_id: str, item_id: str) -> Response:
             now=screen.now,
         )
     return Response(status=204)
-

@@ -1,4 +1,4 @@
-"""话术 and 素材 in the sidebar: what a rep finds, what is sent for this customer, and that a use is counted once told."""
+"""话术 and 素材 in the sidebar: what a rep finds, what is sent for this customer, what is counted."""
 
 from __future__ import annotations
 
@@ -29,12 +29,19 @@ def filled(desk: Desk) -> dict[str, Any]:
         team = factory.folder(session, desk.now)
         shelf = factory.folder(session, desk.now, "资料", kind=FolderKind.MATERIALS)
         made = {
-            "team": factory.reply(session, desk.now, team, "报价", "{customer}您好，我是{staff}，{company}的报价"),
+            "team": factory.reply(
+                session, desk.now, team, "报价", "{customer}您好，我是{staff}，{company}的报价"
+            ),
             "own": factory.reply(
                 session, desk.now, factory.folder(session, desk.now, "常用", hand=own), "问候", "早", hand=own
             ),
             "secret": factory.reply(
-                session, desk.now, factory.folder(session, desk.now, "常用", hand=other), "秘密", "x", hand=other
+                session,
+                desk.now,
+                factory.folder(session, desk.now, "常用", hand=other),
+                "秘密",
+                "x",
+                hand=other,
             ),
             "picture": factory.picture(session, desk.now, shelf),
             "link": factory.link(session, desk.now, shelf),
@@ -60,7 +67,8 @@ def form_of(page: str) -> str:
 def uses(desk: Desk) -> list[tuple[str, str, str | None, str]]:
     with desk.product.database.read() as session:
         return [
-            (use.item_id, use.staff_id, use.contact_id, use.way) for use in session.scalars(select(LibraryUse))
+            (use.item_id, use.staff_id, use.contact_id, use.way)
+            for use in session.scalars(select(LibraryUse))
         ]
 
 

@@ -209,9 +209,7 @@ def test_a_file_is_sent_once_the_platform_has_it(session, now):
     made_with = reply(session, now, folder(session, now), material_id=made.id)
 
     def messages(item):
-        return queries.messages_of(
-            session, [item], contact=None, staff=None, cover_url=str, now=now
-        )[item.id]
+        return queries.messages_of(session, [item], contact=None, staff=None, cover_url=str, now=now)[item.id]
 
     assert messages(made) == messages(made_with) == []
     answer = {"media_id": "M1", "created_at": str(int(now.timestamp()))}

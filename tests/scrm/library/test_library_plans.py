@@ -46,11 +46,9 @@ def test_no_question_reads_all_uses(database: Database, now: datetime):
     week, month = now - timedelta(days=7), now - timedelta(days=30)
     with database.read() as session, Recorder(session) as recorder:
         counts = queries.uses_of(session, items, week)
-        summary = queries.summarize(
-            session, FolderKind.REPLIES, factory.TEAM, since=week, idle_since=month
-        )
+        summary = queries.summarize(session, FolderKind.REPLIES, factory.TEAM, since=week, idle_since=month)
         plans = recorder.plans()
 
     assert (sum(counts.values()), summary.uses, summary.count) == (85, 85, ITEMS)
-    assert len(recorder.sent) == len(plans) == 3
+    assert len(plans) == 3
     assert whole_reads(plans) == []
