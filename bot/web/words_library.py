@@ -165,8 +165,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The team’s content is kept by administrators, marketing and managers",
     ),
     # --- the sidebar
+    "lib_tab_replies": ("话术", "Replies"),
+    "lib_tab_materials": ("素材", "Materials"),
     "lib_chips": ("范围", "Where"),
-    "lib_send_hint": ("点一下，直接发到当前会话", "Tap to send into the open chat"),
     "lib_send": ("发送", "Send"),
     "lib_sending": ("发送中…", "Sending…"),
     "lib_sent": ("已发送：{title}", "Sent: {title}"),
