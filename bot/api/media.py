@@ -1,4 +1,4 @@
-"""/media: files for welcome messages."""
+"""/media: files for welcomes and materials."""
 
 from __future__ import annotations
 
@@ -37,13 +37,14 @@ def upload_media(call: Call, upload: Upload) -> MediaOut:
     if extra:
         fields = dict.fromkeys(sorted(extra)[:20], "没有这个字段，请删除")
         raise Invalid("invalid", "请求内容有误：有不认识的字段", fields)
-    kind = upload.fields.get("kind") or _kind(upload.filename)
+    kind = upload.fields.get("kind") or guess_kind(upload.filename)
     row = media.store_media(
         call.session, kind=kind, filename=upload.filename, content=upload.content, now=call.now
     )
     return MediaOut(id=row.id, kind=row.kind, filename=row.filename, size=row.size, created_at=row.created_at)
 
 
-def _kind(filename: str) -> str:
+def guess_kind(filename: str) -> str:
+    """What a file is by its name, where nobody said."""
     suffix = PurePath(filename).suffix.lower()
     return "image" if suffix in IMAGES else "video" if suffix in VIDEOS else "file"

@@ -88,6 +88,7 @@ FAIR, WEBSITE, PAPER = "上海物流展 2026", "官网在线咨询", "白皮书�
 ADS, REFERRAL, TRAILERS = "短视频广告", "老客户转介绍", "车身二维码"
 SITE = "https://www.example.com/qicheng"
 POSTER, WHITE_PAPER, PRICE_CARD = "poster", "white_paper", "price_card"  # names of the files in ``files``
+BROCHURE, PRICE_LIST = "brochure", "price_list"
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""The files that welcomes send: posters drawn with Pillow, a white paper as PDF. The same bytes each time."""
+"""The files that welcomes and reps send: posters drawn with Pillow, papers as PDF. The same bytes each time."""
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass
 
-from bot.demo.company import POSTER, PRICE_CARD, WHITE_PAPER
+from bot.demo.company import BROCHURE, POSTER, PRICE_CARD, PRICE_LIST, WHITE_PAPER
 
 NAVY, ORANGE, SKY, ROAD, WHITE = "#0b2545", "#f26b21", "#8fc1e3", "#3c4858", "#ffffff"
 
@@ -21,7 +21,7 @@ class DemoFile:
 
 
 def make_files() -> list[DemoFile]:
-    """All files the channels' welcomes use."""
+    """All files the channels' welcomes and the materials use."""
     return [
         DemoFile(
             POSTER,
@@ -35,7 +35,9 @@ def make_files() -> list[DemoFile]:
             "限时报价卡.png",
             _poster("¥ 1,680 / month", "Van trailers, 12 months, all-in", "QICHENG TRAILER"),
         ),
-        DemoFile(WHITE_PAPER, "file", "挂车全生命周期成本-白皮书.pdf", _white_paper()),
+        DemoFile(WHITE_PAPER, "file", "挂车全生命周期成本-白皮书.pdf", _paper(PAGES)),
+        DemoFile(BROCHURE, "file", "启程挂车产品手册2026.pdf", _paper(BROCHURE_PAGES)),
+        DemoFile(PRICE_LIST, "file", "挂车租赁价目表.pdf", _paper(PRICE_PAGES)),
     ]
 
 
@@ -114,12 +116,39 @@ PAGES = (
 )
 
 
-def _white_paper() -> bytes:
-    """A PDF of two pages, set in the Chinese font every PDF reader knows."""
-    kids = b" ".join(b"%d 0 R" % (6 + 2 * n) for n in range(len(PAGES)))
+BROCHURE_PAGES = (
+    (
+        ("产品手册 2026", 26),
+        ("启程挂车租赁（上海）有限公司", 12),
+        ("", 12),
+        ("平板  13 米，载重 34 吨，钢材与设备", 14),
+        ("厢式  13.75 米，内宽 2.46 米，66 托盘位", 14),
+        ("冷藏  -25 至 25 摄氏度，全程温度记录", 14),
+        ("骨架  40 尺与 45 尺，港口与铁路", 14),
+        ("", 12),
+        ("38 个服务网点，停驶超过 24 小时换车。", 12),
+    ),
+)
+PRICE_PAGES = (
+    (
+        ("挂车租赁价目表（元/月，签 12 个月）", 20),
+        ("", 12),
+        ("平板        1,380 起", 14),
+        ("厢式        1,680 起", 14),
+        ("冷藏        4,200 起", 14),
+        ("骨架        1,120 起", 14),
+        ("", 12),
+        ("含保险、年检、常规保养与救援。以上为演示数据，不构成报价。", 11),
+    ),
+)
+
+
+def _paper(pages: tuple[tuple[tuple[str, int], ...], ...]) -> bytes:
+    """A PDF, set in the Chinese font every PDF reader knows."""
+    kids = b" ".join(b"%d 0 R" % (6 + 2 * n) for n in range(len(pages)))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, len(PAGES)),
+        b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, len(pages)),
         b"<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light /Encoding /UniGB-UCS2-H /DescendantFonts [4 0 R] >>",
         (
             b"<< /Type /Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /FontDescriptor 5 0 R /DW 1000"
@@ -130,7 +159,7 @@ def _white_paper() -> bytes:
             b" /ItalicAngle 0 /Ascent 880 /Descent -120 /CapHeight 880 /StemV 93 >>"
         ),
     ]
-    for number, lines in enumerate(PAGES):
+    for number, lines in enumerate(pages):
         stream = _page(lines)
         objects.append(
             b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F1 3 0 R >> >>"

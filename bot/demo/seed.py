@@ -26,6 +26,8 @@ from scrm.followups.models import Followup
 from scrm.groups.models import GroupChat, GroupMember
 from scrm.inbox.models import InboxEvent
 from scrm.jobs.models import Job
+from scrm.library import service as library
+from scrm.library.models import LibraryUse
 from scrm.outbox.models import OutboxAttempt, OutboxCall
 from scrm.routing.models import Assignment
 from scrm.tags.models import ContactTag
@@ -36,6 +38,7 @@ ACTOR = "demo"
 QR_PATH = "/sandbox/qr/"
 # What customers bring, in an order that foreign keys allow to delete.
 ABOUT_CUSTOMERS: Sequence[type[Base]] = (
+    LibraryUse,
     OutboxAttempt,
     OutboxCall,
     InboxEvent,
@@ -76,7 +79,7 @@ def require_ours(database: Database) -> bool:
 
 
 def _write(session: Session, config: Config, *, now: datetime, tz: tzinfo) -> None:
-    from bot.demo import company, files, world  # noqa: PLC0415 - only the first start needs them
+    from bot.demo import company, files, shelf, world  # noqa: PLC0415 - only the first start needs them
 
     stored = {
         file.key: channel_media.store_media(
@@ -102,6 +105,7 @@ def _write(session: Session, config: Config, *, now: datetime, tz: tzinfo) -> No
             session.execute(insert(model), rows)
             if model.autoincrement_column is not None:
                 count_on(session.connection(), model)
+    shelf.stock(session, stored, now=now, tz=tz)
     channels.set_default_welcome(session, company.DEFAULT_WELCOME, actor=ACTOR, now=now)
     chosen = {"seeded_at": now.isoformat(), "platform_only": made.platform_only}
     accounts.set_setting(session, SETTING, chosen, actor=ACTOR, now=now)
@@ -136,10 +140,13 @@ def catch_up(database: Database, sandbox_url: str, *, now: datetime, tz: tzinfo)
                 code.qr_url = wanted
         channels.keep_codes_right(session, now=now, tz=tz)
         channel_media.renew_media(session, now=now)
+        library.renew_media(session, now=now)
 
 
 def empty(database: Database, *, now: datetime) -> int:
     """No customer and nothing about one is left; staff, tags, channels and settings stay. How many there were."""
+    from bot.demo import shelf  # noqa: PLC0415 - only this needs it
+
     with database.write() as session:
         setting: dict[str, Any] | None = accounts.get_setting(session, SETTING)
         if setting is None:
@@ -147,6 +154,7 @@ def empty(database: Database, *, now: datetime) -> int:
         count = session.scalar(select(func.count()).select_from(Contact)) or 0
         for model in ABOUT_CUSTOMERS:
             session.execute(delete(model))
+        shelf.forget_uses(session)
         kept = {**setting, "platform_only": [], "emptied_at": now.isoformat()}
         accounts.set_setting(session, SETTING, kept, actor=ACTOR, now=now)
     return count

@@ -12,10 +12,14 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from bot.sandbox import welcome
+from bot.sandbox.chat_message import Unsendable, fetch_picture, keep_picture, read_message
 from bot.sandbox.control.routes import Args, Box, control
+from bot.sandbox.control.scan import access_pair
 
-FROM_PAGES = ("/sandbox/agent_config", "/sandbox/chat")
+FROM_PAGES = ("/sandbox/agent_config", "/sandbox/send_chat_message")
 BAD_SIGNATURE, BAD_DOMAIN, BAD_CORP, BAD_AGENT = 40093, 80001, 40013, 40056
+BAD_PARAMETER = 40058
 
 
 def _origin(url: str) -> str:
@@ -49,6 +53,25 @@ def judge(box: Box, args: Args) -> int:
 async def agent_config(box: Box, args: Args) -> dict[str, Any]:
     """Whether a page may call the JS-SDK: ``url`` with what it would give to wx.agentConfig."""
     return {"errcode": judge(box, args)}
+
+
+@control("POST", "/send_chat_message")
+async def send_chat_message(box: Box, args: Args) -> dict[str, Any]:
+    """What the client does with sendChatMessage (path/98539): the customer reads it, or the page is told why not."""
+    message = args.body.get("message")
+    try:
+        text, attachments = read_message(box, message if isinstance(message, dict) else {})
+    except Unsendable as error:
+        return {"errcode": BAD_PARAMETER, "errmsg": str(error)}
+    pictures = [await fetch_picture(box, one) for one in attachments]
+    with box.state.transaction():
+        userid, customer = access_pair(box, args)
+        welcome.spend_codes(box.state, userid, customer)
+        for one, picture in zip(attachments, pictures, strict=True):
+            keep_picture(box, one, picture)
+        kind = attachments[0]["msgtype"] if attachments else "text"
+        welcome.put_message(box.state, userid, customer, kind, text, attachments)
+    return {"errcode": 0, "errmsg": "ok"}
 
 
 def mount(app: web.Application, box: Box) -> None:

@@ -21,6 +21,7 @@ from bot.sandbox.settings import SandboxSettings
 
 logger = logging.getLogger(__name__)
 TIMEOUT = aiohttp.ClientTimeout(total=4.0, connect=1.0)
+LARGEST_PICTURE = 10 * 1024 * 1024
 DEMO_INFO = "demo.json"
 TOKEN_VARIABLE = (
     "SANDBOX_PRODUCT_TOKEN"  # read here too: not every way to start a sandbox has an option for it
@@ -93,16 +94,32 @@ class Product:
             return None
         return Path(self._settings.database).with_name(DEMO_INFO)
 
+    async def picture(self, address: str) -> tuple[bytes, str] | None:
+        """A picture at the product's own address, as WeChat would fetch it for a card; None for anything else."""
+        if not self.url or not address.startswith(f"{self.url}/"):
+            return None
+        try:
+            async with self._connect().get(address, allow_redirects=False) as answer:
+                kind = answer.content_type
+                if answer.status != 200 or kind not in ("image/png", "image/jpeg"):  # noqa: PLR2004
+                    return None
+                return await answer.content.read(LARGEST_PICTURE), kind
+        except (TimeoutError, aiohttp.ClientError):
+            return None
+
+    def _connect(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=TIMEOUT, auto_decompress=True)
+        return self._session
+
     async def read(self, path: str, **query: str) -> Told:
         """GET ``/api/v1`` + path. Never raises: the page tells people what ``reach`` means."""
         url, token = self.url, self._token
         if not url or not token:
             return Told(Reach.UNKNOWN)
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=TIMEOUT, auto_decompress=True)
         headers = {"Authorization": f"Bearer {token}"}
         try:
-            async with self._session.get(
+            async with self._connect().get(
                 f"{url}/api/v1{path}", params=query, headers=headers, allow_redirects=False
             ) as answer:
                 if answer.status in (401, 403):

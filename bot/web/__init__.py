@@ -14,9 +14,10 @@ from jinja2 import StrictUndefined
 
 from bot.check.settings import is_local
 from bot.check.steps import Connection
-from bot.web import console, failures, headers, start, wecom_login
+from bot.web import console, failures, headers, library, start, wecom_login
 from bot.web.links import Links
 from bot.web.sidebar import chat, groups, views
+from bot.web.sidebar import library as sidebar_library
 from bot.web.site import Platform, Site
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def web(product: Product) -> Blueprint:
     chat.register(blueprint, site)
     views.register(blueprint, site)
     groups.register(blueprint, site)
+    library.register(blueprint, site)
+    sidebar_library.register(blueprint, site)
     pages = console.register(blueprint, site).pages
     blueprint.record(lambda state: state.app.extensions.update(lianke_console=pages))
     wecom_login.register(blueprint, site, product.config.app.secret_key.get_secret_value())

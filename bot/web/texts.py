@@ -13,6 +13,7 @@ from bot.web import (
     words_corp,
     words_events,
     words_groups,
+    words_library,
     words_live,
     words_login,
     words_overview,
@@ -34,6 +35,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     **words_groups.TEXTS,
     **words_live.TEXTS,
     **words_corp.TEXTS,
+    **words_library.TEXTS,
 }
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-READS = ("contacts.read", "channels.read", "staff.read", "events.read", "calls.read", "jobs.read")
+LIBRARY_READ, LIBRARY_WRITE = "library.read", "library.write"  # to write: the team's folders
+READS = (
+    *("contacts.read", "channels.read", "staff.read", "events.read", "calls.read", "jobs.read"),
+    LIBRARY_READ,
+)
 WRITES = (
     "contacts.write",
     "followups.write",
@@ -15,13 +19,15 @@ WRITES = (
     "calls.retry",
     "settings.write",
     "jobs.write",
+    LIBRARY_WRITE,
 )
 ALL_SCOPES = (*READS, *WRITES, "pii.read")
 
 AUDIT_READ = "audit.read"
 ACCOUNTS_WRITE = "accounts.write"
 EXPORT = "contacts.export"
-ALL_PERMISSIONS = (*ALL_SCOPES, EXPORT, AUDIT_READ, ACCOUNTS_WRITE)
+LIBRARY_OWN = "library.own"  # folders of one's own
+ALL_PERMISSIONS = (*ALL_SCOPES, EXPORT, AUDIT_READ, ACCOUNTS_WRITE, LIBRARY_OWN)
 
 
 class Role(StrEnum):
@@ -44,7 +50,10 @@ class Reach(StrEnum):
     ALL = "all"
 
 
-_REP = ("contacts.read", "contacts.write", "followups.write", "tags.write", "channels.read", "staff.read")
+_REP = (
+    *("contacts.read", "contacts.write", "followups.write", "tags.write", "channels.read", "staff.read"),
+    *(LIBRARY_READ, LIBRARY_OWN),
+)
 
 PERMISSIONS: Mapping[Role, frozenset[str]] = {
     Role.ADMIN: frozenset(ALL_PERMISSIONS),
@@ -57,9 +66,12 @@ PERMISSIONS: Mapping[Role, frozenset[str]] = {
             "staff.read",
             "settings.write",
             "jobs.read",
+            LIBRARY_READ,
+            LIBRARY_WRITE,
+            LIBRARY_OWN,
         )
     ),
-    Role.MANAGER: frozenset((*_REP, "jobs.read", "jobs.write", EXPORT)),
+    Role.MANAGER: frozenset((*_REP, "jobs.read", "jobs.write", EXPORT, LIBRARY_WRITE)),
     Role.SDR: frozenset(_REP),
     Role.SALES: frozenset(_REP),
     Role.SUCCESS: frozenset(_REP),

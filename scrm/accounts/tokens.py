@@ -16,7 +16,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from scrm.accounts.models import ApiToken
-from scrm.accounts.roles import ALL_SCOPES, READS
+from scrm.accounts.roles import ALL_SCOPES, LIBRARY_READ, LIBRARY_WRITE, READS
 from scrm.db import affected
 from scrm.errors import Conflict, Invalid, NotFound
 from scrm.ids import new_id, new_token
@@ -38,6 +38,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "tags.write",
         "channels.read",
         "staff.read",
+        LIBRARY_READ,
     ),
     "marketing": (
         "contacts.read",
@@ -46,6 +47,8 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "channels.write",
         "staff.read",
         "settings.write",
+        LIBRARY_READ,
+        LIBRARY_WRITE,
     ),
     "operations": (*READS, "events.replay", "calls.retry", "jobs.write"),
 }

@@ -93,8 +93,8 @@ def create_folder(
 
 def rename_folder(session: Session, folder_id: str, name: str, *, hand: Hand) -> Folder:
     """The folder under its new name; the same name changes nothing."""
-    name = check_folder_name(name)
     folder = change_folder(session, folder_id, hand)
+    name = check_folder_name(name)
     _check_free([one for one in shelf(session, folder.kind, folder.owner_id) if one is not folder], name)
     folder.name = name
     session.flush()

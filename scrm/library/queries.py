@@ -14,7 +14,7 @@ from scrm.accounts.models import Staff
 from scrm.channels.media import media_ids
 from scrm.channels.models import MediaFile
 from scrm.contacts.models import Contact
-from scrm.errors import Conflict, NotFound
+from scrm.errors import NotFound
 from scrm.library.folders import MODELS, Hand, access_folder
 from scrm.library.models import Folder, FolderKind, LibraryUse, Material, MaterialKind, Reply
 from scrm.library.rules import MOST_FOLDERS, UPLOADED, fill, material_message, text_message
@@ -87,7 +87,7 @@ class Which:
 
     def place_of(self, item: Any) -> tuple[int, str]:
         """Where an item stands in the list: the cursor of what comes after it."""
-        return (item.position if self.is_in_order else -item.used), item.id
+        return (item.position if self.is_in_order else item.used), item.id
 
 
 def search(
@@ -113,11 +113,13 @@ def search(
         query = query.where(or_(model.used_at.is_(None), model.used_at < which.idle_since))
     if which.q.strip():
         query = query.where(_matches(model, which.q))
-    place = model.position if which.is_in_order else -model.used
+    place = model.position if which.is_in_order else model.used
     if cursor is not None:
         at, item_id = cursor
-        query = query.where(or_(place > at, and_(place == at, model.id > item_id)))
-    found = session.execute(query.order_by(place, model.id).limit(limit))
+        beyond = place > at if which.is_in_order else place < at
+        query = query.where(or_(beyond, and_(place == at, model.id > item_id)))
+    order = place if which.is_in_order else place.desc()
+    found = session.execute(query.order_by(order, model.id).limit(limit))
     return [Found(item, folder) for item, folder in found]
 
 
@@ -177,38 +179,50 @@ def filled(text: str, contact: Contact | None, staff: Staff | None) -> str:
 
 def messages_of(
     session: Session,
-    item: Reply | Material,
+    items: Sequence[Reply | Material],
     *,
     contact: Contact | None,
     staff: Staff | None,
     cover_url: Callable[[str], str],
     now: datetime,
-) -> list[dict[str, Any]]:
-    """What sendChatMessage is given, one after the other: a reply's text and what goes with it, or a material.
+) -> dict[str, list[dict[str, Any]]]:
+    """Item → what sendChatMessage is given, one after the other: a reply's text and what goes with it, or a material.
 
-    ``cover_url`` makes the address of a material's cover from the material's id. Raises Conflict while a file is on
-    its way to the platform.
+    ``cover_url`` makes the address of a material's cover from the material's id. An item whose file is still on its
+    way to the platform has no messages yet.
     """
-    if isinstance(item, Material):
-        return [_material(session, item, cover_url, now)]
-    made = [text_message(filled(item.text, contact, staff))]
-    goes_with = session.get(Material, item.material_id) if item.material_id else None
-    if goes_with is not None and goes_with.deleted_at is None:
-        made.append(_material(session, goes_with, cover_url, now))
+    parts = _materials(session, items, cover_url, now)
+    made = {}
+    for item in items:
+        if isinstance(item, Material):
+            messages = parts[item.id]
+        else:
+            text = [text_message(filled(item.text, contact, staff))]
+            messages = text + parts[item.material_id] if item.material_id in parts else text
+            if item.material_id in parts and not parts[item.material_id]:
+                messages = []
+        made[item.id] = messages
     return made
 
 
-def _material(
-    session: Session, material: Material, cover_url: Callable[[str], str], now: datetime
-) -> dict[str, Any]:
-    file_id = material.media_file_id
-    media_id = None
-    if material.kind in UPLOADED and file_id:
-        media_id = media_ids(session, [file_id], now=now).get(file_id)
-        if media_id is None:
-            raise Conflict("media_on_its_way", "文件正在上传到企业微信，请一分钟后再试")
-    cover = cover_url(material.id) if file_id and material.kind not in UPLOADED else None
-    return material_message(material.kind, material.title, material.detail, media_id=media_id, cover=cover)
+def _materials(
+    session: Session, items: Sequence[Reply | Material], cover_url: Callable[[str], str], now: datetime
+) -> dict[str, list[dict[str, Any]]]:
+    """Live material → its message, none without the platform's id of its file: of these, and of what goes with them."""
+    materials = [one for one in items if isinstance(one, Material)]
+    wanted = {one.material_id for one in items if isinstance(one, Reply) and one.material_id}
+    if wanted:
+        live = select(Material).where(Material.id.in_(wanted), Material.deleted_at.is_(None))
+        materials += session.scalars(live)
+    ids = media_ids(session, [one.media_file_id for one in materials if one.media_file_id], now=now)
+    made: dict[str, list[dict[str, Any]]] = {}
+    for one in materials:
+        media_id = ids.get(one.media_file_id or "")
+        is_file = one.kind in UPLOADED
+        cover = cover_url(one.id) if one.media_file_id and not is_file else None
+        message = material_message(one.kind, one.title, one.detail, media_id=media_id, cover=cover)
+        made[one.id] = [] if is_file and media_id is None else [message]
+    return made
 
 
 def files_of(session: Session, materials: Sequence[Material]) -> dict[str, MediaFile]:
@@ -217,6 +231,11 @@ def files_of(session: Session, materials: Sequence[Material]) -> dict[str, Media
     if not ids:
         return {}
     return {file.id: file for file in session.scalars(select(MediaFile).where(MediaFile.id.in_(ids)))}
+
+
+def find_file(session: Session, media_file_id: str | None) -> MediaFile | None:
+    """A file by its id, without its content; None where there is none."""
+    return session.get(MediaFile, media_file_id) if media_file_id else None
 
 
 def get_cover(session: Session, material_id: str) -> MediaFile:

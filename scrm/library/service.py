@@ -51,7 +51,7 @@ def access_item(
     session: Session, kind: FolderKind, item_id: str, hand: Hand, *, is_deleted: bool = False
 ) -> tuple[Any, Folder]:
     """A reply or material the hand may see, and its folder. Raises NotFound."""
-    item = session.get(MODELS[kind], item_id)
+    item: Any = session.get(MODELS[kind], item_id)
     if item is None or (item.deleted_at is not None) != is_deleted:
         raise _missing(kind)
     try:
@@ -69,19 +69,21 @@ def create_reply(session: Session, folder_id: str, spec: ReplySpec, *, hand: Han
         id=new_id(), folder_id=folder.id, created_at=now, created_by=hand.name[:128], updated_at=now
     )
     _write_reply(reply, spec)
-    return _append(session, reply)
+    _append(session, reply)
+    return reply
 
 
 def update_reply(session: Session, reply_id: str, spec: ReplySpec, *, hand: Hand, now: datetime) -> Reply:
     """The reply as it is written now; its uses go on counting."""
     check_reply(spec.title, spec.text)
+    reply: Reply
     reply, folder = _change(session, FolderKind.REPLIES, reply_id, hand)
     if spec.material_id != reply.material_id:
         _check_goes_with(session, spec.material_id, folder, hand)
     _write_reply(reply, spec)
     reply.updated_at = now
     session.flush()
-    return reply  # type: ignore[no-any-return]
+    return reply
 
 
 def copy_reply(session: Session, reply_id: str, folder_id: str, *, hand: Hand, now: datetime) -> Reply:
@@ -109,57 +111,64 @@ def create_material(
         id=new_id(), folder_id=folder.id, created_at=now, created_by=hand.name[:128], updated_at=now
     )
     _write_material(session, material, spec, now=now)
-    return _append(session, material)
+    _append(session, material)
+    return material
 
 
 def update_material(
     session: Session, material_id: str, spec: MaterialSpec, *, hand: Hand, now: datetime
 ) -> Material:
     """The material as it is written now. Its kind stays. Raises Invalid for another one."""
+    material: Material
     material, _ = _change(session, FolderKind.MATERIALS, material_id, hand)
     if spec.kind is not material.kind:
         raise Invalid("material_kind", "素材的类型不能改变，请新建一个", {"kind": "不能改变"})
     _write_material(session, material, spec, now=now)
     material.updated_at = now
     session.flush()
-    return material  # type: ignore[no-any-return]
+    return material
 
 
 def move_item(session: Session, kind: FolderKind, item_id: str, folder_id: str, *, hand: Hand) -> Item:
     """The item at the end of another folder of its kind; its own folder changes nothing."""
+    item: Item
     item, folder = _change(session, kind, item_id, hand)
     target = change_folder(session, folder_id, hand, kind)
     if target.id != folder.id:
         item.folder_id = target.id
         _append(session, item)
-    return item  # type: ignore[no-any-return]
+    return item
 
 
 def shift_item(session: Session, kind: FolderKind, item_id: str, *, by: int, hand: Hand) -> Item:
     """The item so many places further down in its folder (up, where ``by`` is negative); at the end it stays."""
+    item: Item
     item, folder = _change(session, kind, item_id, hand)
     model = MODELS[kind]
     inside = select(model).where(model.folder_id == folder.id, model.deleted_at.is_(None))
     shift(session.scalars(inside.order_by(model.position, model.id).limit(MOST_ITEMS)).all(), item, by)
     session.flush()
-    return item  # type: ignore[no-any-return]
+    return item
 
 
 def delete_item(session: Session, kind: FolderKind, item_id: str, *, hand: Hand, now: datetime) -> Item:
     """The item is hidden, until it is restored; what was used stays counted."""
+    item: Item
     item, _ = _change(session, kind, item_id, hand)
     item.deleted_at = now
     session.flush()
-    return item  # type: ignore[no-any-return]
+    return item
 
 
 def restore_item(session: Session, kind: FolderKind, item_id: str, *, hand: Hand, now: datetime) -> Item:
     """A deleted item is back at the end of its folder; its file is uploaded again where that is due."""
+    item: Item
     item, _ = _change(session, kind, item_id, hand, is_deleted=True)
     item.deleted_at = None
     if isinstance(item, Material) and item.kind in UPLOADED and item.media_file_id:
         media.owe_uploads(session, [item.media_file_id], now=now)
-    return _append(session, item)
+    _append(session, item)
+    return item
 
 
 def record_use(
@@ -208,7 +217,7 @@ def _change(
     return item, change_folder(session, folder.id, hand)
 
 
-def _append(session: Session, item: Any) -> Any:
+def _append(session: Session, item: Item) -> None:
     """Put the item behind the others of its folder."""
     model = type(item)
     inside = select(func.count(model.id), func.max(model.position)).where(
@@ -221,7 +230,6 @@ def _append(session: Session, item: Any) -> Any:
     item.position = 0 if last is None else last + 1
     session.add(item)
     session.flush()
-    return item
 
 
 def _write_reply(reply: Reply, spec: ReplySpec) -> None:

@@ -24,7 +24,7 @@ from scrm.access.scope import Actor, actor_of, limit_to
 from scrm.accounts import logins
 from scrm.accounts.logins import Entered
 from scrm.accounts.look import get_look
-from scrm.accounts.roles import AUDIT_READ, ROLE_NAMES
+from scrm.accounts.roles import AUDIT_READ, LIBRARY_READ, ROLE_NAMES
 from scrm.audit import service as audit
 
 ANYBODY = ""  # a page for everybody who is in
@@ -44,6 +44,10 @@ RAIL: tuple[tuple[str, ...], ...] = (
     ("followup_log", "f", "contacts.read"),
     ("tag_catalogue", "t", "contacts.read", "tag_page", "tag_group_page"),
     ("staff_list", "p", "staff.read", "staff_page"),
+    (
+        *("reply_list", "n", LIBRARY_READ, "reply_new", "reply_make", "reply_edit", "reply_change"),
+        *("reply_copy", "material_list", "material_new", "material_make", "material_edit", "material_change"),
+    ),
     ("event_log", "e", "events.read", "event_page"),
     ("call_log", "w", "calls.read", "call_page"),
     ("audit_trail", "a", AUDIT_READ),

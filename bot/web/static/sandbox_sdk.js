@@ -44,8 +44,8 @@ window.ww = (() => {
     }),
     sendChatMessage: (message) => call("sendChatMessage", async () => {
       if (!chat || isGroup) throw fail("sendChatMessage", "no permission");
-      if (message.msgtype !== "text") throw fail("sendChatMessage", "the sandbox sends text only");
-      await post("chat", { staff, customer: chat, from: "staff", text: message.text.content });
+      const { errcode, errmsg } = await post("send_chat_message", { staff, customer: chat, message });
+      if (errcode) throw fail("sendChatMessage", errmsg);
       return {};
     }),
   };

@@ -25,6 +25,7 @@ from scrm.groups.queries import count_moves
 from scrm.groups.rules import parse_group
 from scrm.groups.service import apply_group
 from scrm.ids import new_id
+from scrm.library.models import LibraryUse, Material, Reply
 from scrm.outbox.models import CallState, OutboxCall
 from scrm.timeline.models import TimelineEntry
 from tests.sandbox_fixture import SandboxServer
@@ -79,10 +80,10 @@ def test_the_company_is_written_once(company: Database, config: Config) -> None:
     assert not seed.ensure_seeded(company, config, now=NOW + timedelta(days=3), tz=TZ)
 
     assert count(company, Contact) == 2400
-    assert count(company, MediaFile) == 3
+    assert count(company, MediaFile) == 5
     with company.read() as session:
         waiting = session.scalars(select(OutboxCall.api).where(OutboxCall.state == CallState.PENDING)).all()
-    assert waiting == ["media/upload"] * 3
+    assert waiting == ["media/upload"] * 5
 
 
 def test_a_database_with_other_contacts_is_left_alone(database: Database, config: Config) -> None:
@@ -150,7 +151,7 @@ def test_a_later_start_catches_up(company: Database) -> None:
         codes = session.scalars(select(ChannelCode)).all()
         owed = session.scalars(select(OutboxCall.api).where(OutboxCall.created_at == later)).all()
     assert {str(code.qr_url).partition("/sandbox/")[0] for code in codes} == {"http://127.0.0.1:9999"}
-    assert owed.count("media/upload") == 3
+    assert owed.count("media/upload") == 5
     assert "externalcontact/update_contact_way" in owed  # the website's day is new: its SDRs serve again
 
 
@@ -184,3 +185,21 @@ def test_groups_agree_in_database_and_sandbox(company: Database, box: SandboxSer
         moves = count_moves(session, [row.id for row in ours.values()], since=NOW - timedelta(days=7))
         assert sum(one.joined for one in moves.values()) > 20
         assert sum(one.left for one in moves.values()) > 3
+def test_reps_have_something_to_send_and_have_sent_it(company: Database) -> None:
+    with company.read() as session:
+        replies = session.scalars(select(Reply)).all()
+        assert len(replies) >= 24
+        assert count(company, Material) >= 10
+        uses = dict(
+            session.execute(
+                select(LibraryUse.item_id, func.count(LibraryUse.id)).group_by(LibraryUse.item_id)
+            ).all()
+        )
+        assert all(row.used == uses.get(row.id, 0) for row in replies)
+        assert sum(uses.values()) > 150
+        assert max(session.scalars(select(LibraryUse.at))) < NOW
+        assert any(row.used == 0 for row in replies)
+
+    seed.empty(company, now=NOW)
+    with company.read() as session:
+        assert set(session.scalars(select(Reply.used))) == {0}

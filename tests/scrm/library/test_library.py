@@ -178,8 +178,8 @@ def test_a_reply_is_sent_filled_and_followed_by_its_material(session, now):
 
     def messages():
         return queries.messages_of(
-            session, made, contact=contact, staff=None, cover_url=lambda key: f"https://x/{key}", now=now
-        )
+            session, [made], contact=contact, staff=None, cover_url=lambda key: f"https://x/{key}", now=now
+        )[made.id]
 
     text, news = messages()
     assert text["text"]["content"] == "李雷您好，我是我"
@@ -206,15 +206,17 @@ def test_a_personal_reply_is_given_to_the_team_once(session, now):
 def test_a_file_is_sent_once_the_platform_has_it(session, now):
     made = picture(session, now, folder(session, now, "海报", kind=MATERIALS))
 
-    def messages():
-        return queries.messages_of(session, made, contact=None, staff=None, cover_url=str, now=now)
+    made_with = reply(session, now, folder(session, now), material_id=made.id)
 
-    with pytest.raises(Conflict):
-        messages()
+    def messages(item):
+        return queries.messages_of(session, [item], contact=None, staff=None, cover_url=str, now=now)[item.id]
+
+    assert messages(made) == messages(made_with) == []
     answer = {"media_id": "M1", "created_at": str(int(now.timestamp()))}
     media.on_media_uploaded(session, {"media_file_id": made.media_file_id}, "sent", answer, now=now)
     session.flush()
-    assert messages() == [{"msgtype": "image", "enterChat": True, "image": {"mediaid": "M1"}}]
+    assert len(messages(made_with)) == 2
+    assert messages(made) == [{"msgtype": "image", "enterChat": True, "image": {"mediaid": "M1"}}]
 
 
 def test_only_live_materials_are_renewed_and_a_restored_one_again(session, now):
