@@ -22,12 +22,13 @@ from scrm.channels.models import ChannelCode, Scan
 from scrm.contacts.models import Contact, ContactIdentity, Relation
 from scrm.db import Base, Database
 from scrm.dialects import count_on
-from scrm.followups.models import Followup
+from scrm.followups.models import Followup, FollowupComment
 from scrm.inbox.models import InboxEvent
 from scrm.jobs.models import Job
 from scrm.outbox.models import OutboxAttempt, OutboxCall
 from scrm.routing.models import Assignment
 from scrm.tags.models import ContactTag
+from scrm.tasks.models import Task
 from scrm.timeline.models import TimelineEntry
 
 SETTING = "demo"
@@ -39,6 +40,8 @@ ABOUT_CUSTOMERS: Sequence[type[Base]] = (
     OutboxCall,
     InboxEvent,
     TimelineEntry,
+    Task,
+    FollowupComment,
     Followup,
     Assignment,
     ContactTag,

@@ -15,7 +15,7 @@ from jinja2 import StrictUndefined
 from bot.check.settings import is_local
 from bot.web import console, failures, headers, start, wecom_login
 from bot.web.links import Links
-from bot.web.sidebar import chat, views
+from bot.web.sidebar import chat, edit, home, todo, views
 from bot.web.site import Platform, Site
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ def web(product: Product) -> Blueprint:
     start.register(blueprint, site)
     chat.register(blueprint, site)
     views.register(blueprint, site)
+    edit.register(blueprint, site)
+    todo.register(blueprint, site)
+    home.register(blueprint, site)
     pages = console.register(blueprint, site).pages
     blueprint.record(lambda state: state.app.extensions.update(lianke_console=pages))
     wecom_login.register(blueprint, site, product.config.app.secret_key.get_secret_value())

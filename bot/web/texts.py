@@ -14,6 +14,7 @@ from bot.web import (
     words_login,
     words_overview,
     words_people,
+    words_sidebar,
 )
 
 TEXTS: Mapping[str, tuple[str, str]] = {
@@ -24,6 +25,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     **words_overview.TEXTS,
     **words_login.TEXTS,
     **words_events.TEXTS,
+    **words_sidebar.TEXTS,
 }
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}

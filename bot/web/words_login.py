@@ -75,11 +75,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "客户资料在与单个客户的会话里打开。",
         "Profiles open beside a chat with one customer.",
     ),
-    "chat_outside_title": ("还没有打开客户的会话", "No customer’s chat is open"),
-    "chat_outside_what": (
-        "请在企业微信里打开与一位客户的会话，再从工具栏打开这里。",
-        "Open the chat with a customer in WeCom, then open this from its tool bar.",
-    ),
     "chat_failed_title": ("没有读到当前客户", "The open customer could not be read"),
     "chat_failed_what": (
         "企业微信没有告诉我们正在和谁聊天。",

@@ -24,7 +24,16 @@ from scrm.timeline.queries import list_entries
 from scrm.timeline.rules import title
 
 PAGE = 30
-KINDS = ("followup", "contact", "scan", "welcome", "tag", "owner", "message")  # what one may filter by
+KINDS = (
+    "followup",
+    "task",
+    "contact",
+    "scan",
+    "welcome",
+    "tag",
+    "owner",
+    "message",
+)  # what one may filter by
 TROUBLE = ("failed", "unknown", "expired", "transfer_failed", "lost", "removed")
 Row = TypeVar("Row")
 

@@ -2,7 +2,7 @@
 "use strict";
 (async () => {
   const page = document.querySelector("[data-chat]");
-  const { corp, agent, csrf, signature, open } = page.dataset;
+  const { corp, agent, csrf, signature, open, home } = page.dataset;
   const single = ["contact_profile", "single_chat_tools", "chat_attachment", "single_kf_tools"];
   const patience = 8000; // ms after which a silent client counts as failed
 
@@ -21,7 +21,8 @@
   try {
     ww.register({ corpId: corp, agentId: agent, jsApiList: ["getContext", "getCurExternalContact", "sendChatMessage"], getAgentConfigSignature });
     const { entry } = await inTime(ww.getContext());
-    if (!single.includes(entry)) return tell(entry === "group_chat_tools" ? "group" : "outside");
+    if (entry === "group_chat_tools") return tell("group");
+    if (!single.includes(entry)) return location.replace(home);
     const { userId } = await inTime(ww.getCurExternalContact());
     const address = new URL(open, location.href);
     address.searchParams.set("external_userid", userId);
