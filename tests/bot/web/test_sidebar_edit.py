@@ -196,13 +196,13 @@ def test_whole_number_is_shown_to_who_may_and_written_down(
 def test_who_came_by_a_link_or_may_not_changes_nothing(desk: Desk, part: str) -> None:
     known(desk, desk.contact.id, "wm1")
     tag = make_tag(desk, "高意向")
-    fields = {"stage": "sql", "add": tag.id, "company": "甲"}
     page = desk.open()
-    assert page.status_code == 200
     assert "登录后可以修改" in page.text
-    assert send(desk, part, **fields).status_code == 403
+    form = desk.form(page, stage="sql", add=tag.id, company="甲")
+    assert desk.client.post(f"{desk.path}/{part}", data=form).status_code == 403
     enter(desk, desk.rep, Role.READONLY)
-    assert send(desk, part, **fields).status_code == 403
+    assert "登录后可以修改" not in desk.get().text
+    assert desk.client.post(f"{desk.path}/{part}", data=form).status_code == 403
     assert (rows(desk, ContactTag), rows(desk, OutboxCall), rows(desk, Contact)[0].stage) == ([], [], "lead")
 
 
