@@ -25,6 +25,7 @@ from scrm.tasks.queries import TaskFilter, list_by_due
 SHOWN = 20
 SOON = timedelta(hours=2)
 LATER = ("2h", "1", "3", "7")
+DEEDS = {"done": "task:done", "skip": "task:skipped", "reopen": "task:reopened", "later": "task:postponed"}
 MOST_TOGETHER = 50
 LONGEST_MESSAGE = 2000
 
@@ -124,7 +125,7 @@ def _change(screen: Screen, session: Session, visitor: Visitor, deed: str) -> Re
         except (Conflict, Invalid):
             problem = "task_closed"
     if not problem:
-        visitor.record(session, f"task:{deed}", now=screen.now, tasks=keys)
+        visitor.record(session, DEEDS[deed], now=screen.now, tasks=keys)
     parts = {"problem": problem} if problem else {"done": f"task_{deed}", "task": keys[0] if keys else None}
     if request.form.get("back") == "home":
         return redirect(screen.url("sidebar_home", **parts, about=contact_id), 303)  # type: ignore[return-value]

@@ -53,7 +53,7 @@ def undo(desk: Desk, page: str) -> str:
 
 def rows(desk: Desk, model):  # type: ignore[no-untyped-def]
     with desk.product.database.read() as session:
-        return list(session.query(model).order_by(model.id))
+        return list(session.query(model).order_by(*model.__mapper__.primary_key))
 
 
 def make_tag(desk: Desk, name: str) -> Tag:
