@@ -112,6 +112,13 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "later_3": ("3 天后", "In 3 days"),
     "later_7": ("一周后", "In a week"),
     "kind_task": ("待办", "Tasks"),
+    # --- deeds in the audit trail
+    "deed_details:changed": ("修改客户资料", "Changed a customer’s details"),
+    "deed_task:created": ("添加待办", "Added a task"),
+    "deed_task:done": ("完成待办", "Did a task"),
+    "deed_task:skipped": ("跳过待办", "Skipped a task"),
+    "deed_task:reopened": ("恢复待办", "Opened a task again"),
+    "deed_task:postponed": ("推迟待办", "Put a task off"),
     # --- outside a chat
     "home_title": ("我的工作台", "My desk"),
     "home_lead": (
