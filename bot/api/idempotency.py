@@ -88,7 +88,7 @@ def begin(
         row = {"token_id": token_id, "key": key, "request_hash": fingerprint, "created_at": now}
         if insert_ignore(session, IdempotencyKey, [row]) == 1:
             return Attempt(database, token_id, key, now)
-    # A transaction of its own: MySQL's refused INSERT keeps a lock on the row, and two that hold it wait for each other.
+    # A transaction of its own: MySQL's refused INSERT keeps a lock on the row, and two with one wait for each other.
     with database.write() as session:
         found = session.scalar(
             select(IdempotencyKey)

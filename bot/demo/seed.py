@@ -22,7 +22,7 @@ from scrm.channels.models import ChannelCode, Scan
 from scrm.contacts.models import Contact, ContactIdentity, Relation
 from scrm.db import Base, Database
 from scrm.dialects import count_on
-from scrm.followups.models import Followup
+from scrm.followups.models import Followup, FollowupComment
 from scrm.groups.models import GroupChat, GroupMember
 from scrm.inbox.models import InboxEvent
 from scrm.jobs.models import Job
@@ -31,6 +31,7 @@ from scrm.library.models import LibraryUse
 from scrm.outbox.models import OutboxAttempt, OutboxCall
 from scrm.routing.models import Assignment
 from scrm.tags.models import ContactTag
+from scrm.tasks.models import Task
 from scrm.timeline.models import TimelineEntry
 
 SETTING = "demo"
@@ -43,6 +44,8 @@ ABOUT_CUSTOMERS: Sequence[type[Base]] = (
     OutboxCall,
     InboxEvent,
     TimelineEntry,
+    Task,
+    FollowupComment,
     Followup,
     Assignment,
     ContactTag,

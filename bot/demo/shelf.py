@@ -123,7 +123,9 @@ def stock(session: Session, media: Mapping[str, str], *, now: datetime, tz: tzin
         place = _folder(session, FolderKind.MATERIALS, name, hand, now=born)
         for key, kind, title, file, detail, weight in made:
             spec = MaterialSpec(kind, title, detail, media[file] if file else None)
-            one = service.create_material(session, place.id, spec, hand=hand, now=now)  # uploads are owed today
+            one = service.create_material(
+                session, place.id, spec, hand=hand, now=now
+            )  # uploads are owed today
             one.created_at = one.updated_at = born
             materials[key] = one.id
             weights[one.id] = weight

@@ -10,6 +10,7 @@ from typing import Any
 from bot.demo import company, ids
 from bot.demo.book import Book, Row
 from bot.demo.crowd import gather
+from bot.demo.duties import plan_tasks
 from bot.demo.fates import decide
 from bot.demo.groups import gather_groups
 from bot.demo.lives import Life, Story
@@ -55,6 +56,7 @@ def make_world(
         lives.append(life)
     wire = Wire(book, channels, corp, after_call)
     wire.write(lives)
+    plan_tasks(book)
     _set_codes(book, channels, sandbox_url)
     gather_groups(book, lives, SEED)
     book.rows[TimelineEntry].sort(key=lambda row: row["at"])

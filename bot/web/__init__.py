@@ -16,7 +16,7 @@ from bot.check.settings import is_local
 from bot.check.steps import Connection
 from bot.web import console, failures, headers, library, start, wecom_login
 from bot.web.links import Links
-from bot.web.sidebar import chat, groups, views
+from bot.web.sidebar import chat, edit, groups, home, todo, views
 from bot.web.sidebar import library as sidebar_library
 from bot.web.site import Platform, Site
 
@@ -37,6 +37,9 @@ def web(product: Product) -> Blueprint:
     groups.register(blueprint, site)
     library.register(blueprint, site)
     sidebar_library.register(blueprint, site)
+    edit.register(blueprint, site)
+    todo.register(blueprint, site)
+    home.register(blueprint, site)
     pages = console.register(blueprint, site).pages
     blueprint.record(lambda state: state.app.extensions.update(lianke_console=pages))
     wecom_login.register(blueprint, site, product.config.app.secret_key.get_secret_value())

@@ -19,6 +19,7 @@ from bot.web import (
     words_overview,
     words_people,
     words_settings,
+    words_sidebar,
     words_staff,
 )
 
@@ -36,6 +37,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     **words_live.TEXTS,
     **words_corp.TEXTS,
     **words_library.TEXTS,
+    **words_sidebar.TEXTS,
 }
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}

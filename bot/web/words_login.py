@@ -70,11 +70,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     # --- the sidebar beside a chat
     "sidebar_enter": ("用企业微信登录", "Sign in with WeCom"),
     "chat_title": ("正在打开客户资料…", "Opening the customer’s profile…"),
-    "chat_outside_title": ("还没有打开客户的会话", "No customer’s chat is open"),
-    "chat_outside_what": (
-        "请在企业微信里打开与一位客户的会话，再从工具栏打开这里。",
-        "Open the chat with a customer in WeCom, then open this from its tool bar.",
-    ),
     "chat_failed_title": ("没有读到当前客户", "The open customer could not be read"),
     "chat_failed_what": (
         "企业微信没有告诉我们正在和谁聊天。",

@@ -175,7 +175,11 @@ class MarkTags(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class SetRemark(Command):
-    """Set a rep's remark (≤ 20 characters) and description (≤ 150) of one contact."""
+    """Set what a rep noted of one contact; what is None stays.
+
+    Remark and company have at most 20 characters, the description 150; only a WeChat user has a company; the numbers
+    replace those that are there, ``[]`` clears them (path/92115).
+    """
 
     api = "externalcontact/remark"
     recovery = Recovery.REPEAT
@@ -185,6 +189,8 @@ class SetRemark(Command):
     external_userid: str
     remark: str | None = None
     description: str | None = None
+    company: str | None = None
+    mobiles: list[str] | None = None
 
     @property
     def effect_key(self) -> str:
@@ -195,11 +201,15 @@ class SetRemark(Command):
         return f"pair:{_digest(self.userid, self.external_userid)}"
 
     def request(self) -> dict[str, Any]:
-        body = {"userid": self.userid, "external_userid": self.external_userid}
+        body: dict[str, Any] = {"userid": self.userid, "external_userid": self.external_userid}
         if self.remark is not None:
             body["remark"] = self.remark
         if self.description is not None:
             body["description"] = self.description
+        if self.company is not None:
+            body["remark_company"] = self.company
+        if self.mobiles is not None:
+            body["remark_mobiles"] = self.mobiles or [""]
         return body
 
 

@@ -67,7 +67,7 @@ def test_the_rep_opens_the_message_writes_a_follow_up_and_sees_it(scene: Scene, 
 
     expect(phone.get_by_role("status").first).to_contain_text("跟进已保存")
     expect(phone.locator(".entry").first).to_contain_text("记录了跟进：要三份样品，下周报价")
-    expect(phone.locator(".next")).to_contain_text("明天")
+    expect(phone.locator(".todo")).to_contain_text("发样品清单")
     assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert troubles == []
     log = scene.all("/followups")

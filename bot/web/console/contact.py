@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from flask import Response, redirect, request
 from sqlalchemy.orm import Session
@@ -11,12 +10,11 @@ from sqlalchemy.orm import Session
 from bot.web.bidi import plain
 from bot.web.console import changes
 from bot.web.console.door import Console, Visit
-from bot.web.contact import forms, profile, stream
+from bot.web.contact import forms, profile, reveal, stream
 from bot.web.contact.forms import Claim, Draft
 from bot.web.contact.profile import OwnerLine
 from bot.web.group_view import chats_of
 from scrm.accounts.models import Staff
-from scrm.audit import service as audit
 from scrm.contacts.models import RelationState, Stage
 from scrm.contacts.queries import ContactCard, load_cards
 from scrm.contacts.service import get_contact
@@ -34,8 +32,6 @@ from scrm.timeline.rules import STAGES
 LARGEST_FORM = 64 * 1024
 LONGEST_NONCE = 64
 OWNERS_SHOWN = 20
-REVEALS = 30  # whole numbers an account may see in REVEALS_IN
-REVEALS_IN = timedelta(hours=1)
 DONE = ("followup", "stage", "tag")
 
 
@@ -181,25 +177,14 @@ def _reveal(visit: Visit, contact_id: str) -> Response:
         with visit.write() as session:
             phone = get_contact(session, contact_id).phone
             if phone:
-                _record_reveal(visit, session, contact_id)
-    except _TooOften:
-        told = visit.t("reveal_often", n=REVEALS)
+                visit.record(session, reveal.DEED, "contact", contact_id)
+                reveal.check_pace(session, visit.actor.audit_name, now=visit.now)
+    except reveal.TooOften:
+        told = visit.t("reveal_often", n=reveal.REVEALS)
         # htmx puts an answer in its place only where it is a success.
         status = 200 if request.headers.get("HX-Request") else 429
         return _show(visit, contact_id, Attempt(phone_problem=told), status)
     return _show(visit, contact_id, Attempt(phone=phone or ""))
-
-
-def _record_reveal(visit: Visit, session: Session, contact_id: str) -> None:
-    """Write it down, and count afterwards: of two requests at once the second sees the first."""
-    visit.record(session, "phone:revealed", "contact", contact_id)
-    since = visit.now - REVEALS_IN
-    if audit.count_deeds(session, visit.actor.audit_name, "phone:revealed", since=since) > REVEALS:
-        raise _TooOften
-
-
-class _TooOften(Exception):
-    """The number is not shown, and nothing is written down."""
 
 
 def _write(visit: Visit, contact_id: str) -> Response:

@@ -92,13 +92,18 @@ def check(draft: Draft, calendar: Calendar) -> Checked:
         errors["content"] = ("error_content_long", {"most": MAX_CONTENT, "now": len(draft.content)})
     if len(draft.next_step) > MAX_NEXT_STEP:
         errors["next_step"] = ("error_next_step_long", {"most": MAX_NEXT_STEP})
-    day, problem = _day(draft, calendar)
+    next_at, problem = due(draft, calendar)
     if problem:
         errors["date"] = (problem, {})
     if errors:
         return Checked(errors=errors)
-    next_at = _instant(day, calendar) if day else None
     return Checked(FollowupKind(draft.kind), draft.content, draft.next_step or None, next_at)
+
+
+def due(draft: Draft, calendar: Calendar) -> tuple[datetime | None, str | None]:
+    """When the chosen day's work is due, or the key of what is wrong with the choice."""
+    day, problem = _day(draft, calendar)
+    return (_instant(day, calendar) if day else None), problem
 
 
 def _day(draft: Draft, calendar: Calendar) -> tuple[date | None, str | None]:

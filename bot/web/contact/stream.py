@@ -26,6 +26,7 @@ from scrm.timeline.rules import title
 PAGE = 30
 KINDS = (
     "followup",
+    "task",
     "contact",
     "scan",
     "welcome",

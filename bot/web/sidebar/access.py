@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, redirect, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bot.web.console.door import Visit, find_visit
+from bot.web.console.door import Visit, address, find_visit
 from bot.web.failures import Closed
 from bot.web.links import Expired, Forged, Grant, Purpose
 from bot.web.site import Screen, Site
 from scrm.access.scope import Actor, limit_to
 from scrm.accounts.models import Staff, StaffStatus
-from scrm.contacts.models import RelationState
+from scrm.audit import service as audit
+from scrm.contacts.models import Relation, RelationState
 from scrm.contacts.queries import ContactCard, load_cards
 from scrm.contacts.service import get_contact
-from scrm.errors import NotFound
+from scrm.errors import NotFound, Refused
 
 COOKIE = "lianke_profile"
 
@@ -33,17 +36,45 @@ class Pass:
 
 @dataclass(frozen=True)
 class Visitor:
-    """A rep before a contact of theirs."""
+    """A rep before a contact of theirs. ``login`` is the account; who came by a link has none."""
 
     grant: Grant
     staff: Staff
     card: ContactCard
     may_write: bool = True
+    login: Actor | None = None
 
     @property
     def actor(self) -> str:
         """The rep as timelines name people."""
         return f"staff:{self.staff.userid}"
+
+    @property
+    def mine(self) -> Relation | None:
+        """The rep's own connection with the contact, while it stands."""
+        pairs = (relation for relation, person in self.card.relations if person.id == self.staff.id)
+        return next((relation for relation in pairs if relation.state is RelationState.ACTIVE), None)
+
+    def may(self, permission: str) -> bool:
+        """Whether the account may; nobody may without one."""
+        return self.login is not None and self.login.may(permission)
+
+    def require(self, permission: str) -> None:
+        """Raises Refused for somebody who may not."""
+        if not self.may(permission):
+            raise Refused("not_permitted", "您的角色没有这个权限，请联系管理员")
+
+    def require_writing(self) -> None:
+        """Raises Refused for somebody who may not write follow-ups and tasks; a link lets its rep."""
+        if not self.may_write:
+            raise Refused("not_permitted", "您的角色不能写跟进")
+
+    def record(self, session: Session, action: str, *, now: datetime, **detail: Any) -> None:
+        """Write a deed about the contact into the audit trail, in the transaction that does it."""
+        name = self.login.audit_name if self.login else self.actor
+        who = self.login.name if self.login else self.staff.name
+        deed = audit.Deed(name, who, action, "contact", self.card.contact.id, detail, address())
+        audit.append(session, deed, now=now)
 
 
 def read_link(screen: Screen, contact_id: str, token: str) -> Grant:
@@ -61,18 +92,33 @@ def find_rep(site: Site) -> Visit | None:
 
 
 def read_visit(screen: Screen, contact_id: str) -> Pass:
-    """By the cookie of an opened link, else by login. Raises Closed without either, NotFound for another's cookie."""
+    """By the cookie of an opened link, else by login; who has both keeps what the login may do.
+
+    Raises Closed without either, NotFound for another's cookie.
+    """
+    by_login = _read_login(screen, contact_id)
     cookie = request.cookies.get(COOKIE)
     if cookie:
         try:
             closed = {"forged": "missing", "expired": "missing"}
-            return Pass(_read(screen, Purpose.VISIT, contact_id, cookie, closed=closed))
+            by_link = _read(screen, Purpose.VISIT, contact_id, cookie, closed=closed)
         except Closed:
             pass  # over: a login may do
+        else:
+            same = by_login is not None and by_login.grant.userid == by_link.userid
+            return by_login if by_login is not None and same else Pass(by_link)
+    if by_login is None:
+        raise Closed("missing")
+    if by_login.actor is not None:
+        by_login.actor.require("contacts.read")
+    return by_login
+
+
+def _read_login(screen: Screen, contact_id: str) -> Pass | None:
+    """The pass of the member who is in; None where nobody is."""
     rep = find_rep(screen.site)
     if rep is None or rep.actor.staff_id is None:
-        raise Closed("missing")
-    rep.actor.require("contacts.read")
+        return None
     with screen.site.database.read() as session:
         userid = session.get_one(Staff, rep.actor.staff_id).userid
     return Pass(Grant(contact_id, userid, rep.entered.login.until), rep.actor)
@@ -116,7 +162,7 @@ def admit(session: Session, visit: Pass) -> Visitor:
     contact = get_contact(session, grant.contact_id)
     card = load_cards(session, [contact])[0]
     if visit.actor is not None:
-        return Visitor(grant, staff, card, visit.actor.may("followups.write"))
+        return Visitor(grant, staff, card, visit.actor.may("followups.write"), visit.actor)
     related = any(
         person.id == staff.id and relation.state is not RelationState.TRANSFERRED
         for relation, person in card.relations

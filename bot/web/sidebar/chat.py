@@ -44,13 +44,13 @@ def register(blueprint: Blueprint, site: Site) -> None:
         rep = find_rep(site)
         if rep is not None:
             return _ask_client(rep)
-        return to_sidebar_login() if is_client() else _explain(Screen(site))
+        return to_sidebar_login() if is_client() else explain(Screen(site))
 
     @blueprint.get("/sidebar/open")
     def open_customer() -> Response:
         rep = find_rep(site)
         if rep is None:
-            return to_sidebar_login() if is_client() else _explain(Screen(site))
+            return to_sidebar_login() if is_client() else explain(Screen(site))
         if "chat_id" in request.args:
             return _open_group(rep, request.args["chat_id"])
         return _open(rep, request.args.get("external_userid", ""))
@@ -64,7 +64,7 @@ def register(blueprint: Blueprint, site: Site) -> None:
         return _sign(rep, request.form.get("url", ""))
 
 
-def _explain(screen: Screen) -> Response:
+def explain(screen: Screen) -> Response:
     """Where the sidebar is, for somebody who is not in WeCom."""
     t = screen.t
     return screen.page(

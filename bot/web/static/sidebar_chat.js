@@ -2,7 +2,7 @@
 "use strict";
 (async () => {
   const page = document.querySelector("[data-chat]");
-  const { corp, agent, csrf, signature, open } = page.dataset;
+  const { corp, agent, csrf, signature, open, home } = page.dataset;
   const single = ["contact_profile", "single_chat_tools", "chat_attachment", "single_kf_tools"];
   const patience = 8000; // ms after which a silent client counts as failed
 
@@ -21,10 +21,10 @@
   try {
     ww.register({ corpId: corp, agentId: agent, jsApiList: ["getContext", "getCurExternalContact", "getCurExternalChat", "sendChatMessage"], getAgentConfigSignature });
     const { entry } = await inTime(ww.getContext());
+    if (entry !== "group_chat_tools" && !single.includes(entry)) return location.replace(home);
     const address = new URL(open, location.href);
     if (entry === "group_chat_tools") address.searchParams.set("chat_id", (await inTime(ww.getCurExternalChat())).chatId);
-    else if (single.includes(entry)) address.searchParams.set("external_userid", (await inTime(ww.getCurExternalContact())).userId);
-    else return tell("outside");
+    else address.searchParams.set("external_userid", (await inTime(ww.getCurExternalContact())).userId);
     location.replace(address);
   } catch (error) { tell("failed", error.errMsg ?? error.message ?? ""); }
 })();

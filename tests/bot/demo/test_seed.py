@@ -185,6 +185,8 @@ def test_groups_agree_in_database_and_sandbox(company: Database, box: SandboxSer
         moves = count_moves(session, [row.id for row in ours.values()], since=NOW - timedelta(days=7))
         assert sum(one.joined for one in moves.values()) > 20
         assert sum(one.left for one in moves.values()) > 3
+
+
 def test_reps_have_something_to_send_and_have_sent_it(company: Database) -> None:
     with company.read() as session:
         replies = session.scalars(select(Reply)).all()

@@ -23,6 +23,7 @@ from scrm.routing.models import Assignment
 from scrm.routing.rules import SENTENCES as REASONS
 from scrm.routing.rules import sentence
 from scrm.tags.models import ContactTag, Tag, TagGroup
+from scrm.tasks.models import Task, TaskState
 from scrm.timeline.models import TimelineEntry
 from scrm.timeline.rules import SENTENCES
 
@@ -38,6 +39,7 @@ MOMENTS = (
     "set_at",
     "event_at",
     "done_at",
+    "closed_at",
 )
 
 
@@ -107,6 +109,18 @@ def test_every_owner_has_a_reason_that_can_be_told(world: World) -> None:
         told = sentence(row["reason"], row["detail"])
         assert "「」" not in told
         assert "  " not in told
+
+
+def test_what_reps_planned_is_done_skipped_late_or_to_come(world: World) -> None:
+    tasks = world.rows[Task]
+    planned = {row["id"] for row in world.rows[Followup] if row["next_at"]}
+
+    assert {row["key"].removeprefix("followup:") for row in tasks} == planned
+    assert {row["state"] for row in tasks} == set(TaskState)
+    open_tasks = [row for row in tasks if row["state"] is TaskState.OPEN]
+    assert {row["due_at"] < MONDAY_AFTERNOON for row in open_tasks} == {True, False}
+    assert any(row["content"] for row in open_tasks)
+    assert all(row["closed_at"] <= MONDAY_AFTERNOON for row in tasks if row["closed_at"])
 
 
 def test_reps_differ_in_how_fast_they_answer(world: World) -> None:

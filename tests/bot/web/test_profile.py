@@ -365,8 +365,8 @@ def test_a_profile_weighs_little(desk: Desk) -> None:
             weight += len(answer.data)
             assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
-    assert len(files) == 3
-    assert weight < 30_000
+    assert len(files) == 5
+    assert weight < 36_000
 
 
 def test_english_pages_hold_no_chinese_but_peoples_own(desk: Desk) -> None:
@@ -404,7 +404,7 @@ def test_the_language_of_the_address_is_kept_by_its_links(desk: Desk) -> None:
 
 def test_a_mistake_of_ours_says_so_with_a_number(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.open()
-    monkeypatch.setattr("bot.web.sidebar.views.list_assignments", lambda *_a, **_k: 1 / 0)
+    monkeypatch.setattr("bot.web.sidebar.page.list_assignments", lambda *_a, **_k: 1 / 0)
 
     answer = desk.get()
 

@@ -42,12 +42,14 @@ async function readRequests() {
 
 function row(person) {
   const panel = h("div", { hidden: true, id: `edit-${person.id}` });
+  const noted = [person.company, ...person.mobiles, person.description].filter(Boolean).join(" · ");
   const button = h("button", { type: "button", "aria-expanded": "false", "aria-controls": panel.id },
     avatar(person), h("div", {},
       h("span", { class: "customer-line" }, h("strong", { class: "cut" }, bdi(person.remark || person.name)),
         h("span", { class: "from" }, person.type === 2 ? t("customers.wecom") : t("customers.wechat")),
         h("time", { datetime: person.at, title: fullTime(person.at) }, shortTime(person.at))),
       person.remark && person.remark !== person.name && h("small", { class: "quiet cut" }, t("customers.nickname"), bdi(person.name)),
+      noted && h("small", { class: "quiet cut" }, bdi(noted)),
       person.tags.length > 0 && h("span", { class: "tags" }, person.tags.map((tag) => h("span", { class: "chip" }, h("bdi", { class: "cut" }, tag.name)))),
       person.deleted_by_customer && h("span", { class: "gone" }, icon("cross", "small"), t("customers.gone")),
       person.half && h("span", { class: "gone" }, icon("clock", "small"), t("customers.half"))),

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from bot.web.console import contact, sheet
+from bot.web.console import sheet
+from bot.web.contact import reveal
 from scrm import seal
 from scrm.accounts.roles import Role
 from scrm.audit.models import AuditEntry
@@ -294,8 +295,8 @@ def test_the_number_is_shown_for_who_may_and_that_is_written_down(desk: Desk, en
 
 
 def test_so_many_numbers_an_hour_and_no_more(desk: Desk, enter: Enter, monkeypatch: Any):
-    assert contact.REVEALS == 30
-    monkeypatch.setattr(contact, "REVEALS", 2)
+    assert reveal.REVEALS == 30
+    monkeypatch.setattr(reveal, "REVEALS", 2)
     browser = enter(Role.ADMIN)
     answers = [browser.post(f"{page_of(desk.contact)}/phone") for _ in range(3)]
 
