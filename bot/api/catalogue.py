@@ -14,6 +14,7 @@ from bot.api import (
     followups,
     jobs,
     media,
+    segments,
     settings,
     staff,
     tags,
@@ -24,6 +25,7 @@ from bot.api.routes import Routes
 
 RESOURCES: Sequence[Routes] = (
     contacts.routes,
+    segments.routes,
     timeline.routes,
     assignments.routes,
     followups.routes,
