@@ -21,7 +21,8 @@ ALL_SCOPES = (*READS, *WRITES, "pii.read")
 AUDIT_READ = "audit.read"
 ACCOUNTS_WRITE = "accounts.write"
 EXPORT = "contacts.export"
-ALL_PERMISSIONS = (*ALL_SCOPES, EXPORT, AUDIT_READ, ACCOUNTS_WRITE)
+ASSIGN = "contacts.assign"  # give a customer another owner
+ALL_PERMISSIONS = (*ALL_SCOPES, EXPORT, ASSIGN, AUDIT_READ, ACCOUNTS_WRITE)
 
 
 class Role(StrEnum):
@@ -59,7 +60,7 @@ PERMISSIONS: Mapping[Role, frozenset[str]] = {
             "jobs.read",
         )
     ),
-    Role.MANAGER: frozenset((*_REP, "jobs.read", "jobs.write", EXPORT)),
+    Role.MANAGER: frozenset((*_REP, "jobs.read", "jobs.write", EXPORT, ASSIGN)),
     Role.SDR: frozenset(_REP),
     Role.SALES: frozenset(_REP),
     Role.SUCCESS: frozenset(_REP),
