@@ -64,11 +64,11 @@ class Added:
 
 @dataclass(frozen=True)
 class ContactFilter:
-    """Which contacts; None means any. ``q`` is the beginning of a name, of its pinyin or initials, or of a remark, or
-    a whole phone number.
+    """Which contacts; None means any.
 
-    ``waits``: somebody is connected with the contact, and no rep has responded yet. ``left_from``, ``left_to``: a
-    connection ended in between and is over still.
+    ``q`` is the beginning of a name, of its pinyin or initials, or of a remark; or a whole phone number. ``waits``:
+    somebody is connected with the contact, and no rep has responded yet. ``left_from``, ``left_to``: a connection ended
+    in between and is over still.
     """
 
     owner_id: str | None = None
@@ -119,6 +119,13 @@ def count_contacts(session: Session, which: ContactFilter, *, most: int) -> int:
     """How many there are; counting stops at ``most``, so that it costs the same however many there are."""
     found = _walk_of(session, which).along(select(Contact.id), which).limit(most)
     return session.scalar(select(func.count()).select_from(found.subquery())) or 0
+
+
+def contact_ids(session: Session, which: ContactFilter, *, limit: int) -> list[str]:
+    """The ids of the newest ``limit``, in the list's order."""
+    walk = _walk_of(session, which)
+    query = select(Contact.id).order_by(walk.at.desc(), walk.contact_id.desc()).limit(limit)
+    return list(session.scalars(walk.along(query, which)))
 
 
 @dataclass(frozen=True)
