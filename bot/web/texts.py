@@ -10,6 +10,7 @@ from bot.web import (
     words,
     words_channels,
     words_console,
+    words_desk,
     words_events,
     words_login,
     words_overview,
@@ -24,6 +25,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     **words_overview.TEXTS,
     **words_login.TEXTS,
     **words_events.TEXTS,
+    **words_desk.TEXTS,
 }
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}

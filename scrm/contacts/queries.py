@@ -153,7 +153,8 @@ class _Walk:
 
 def _walk_of(session: Session, which: ContactFilter) -> _Walk:
     """Along the index of its tag, where one is asked for; unless something else leaves few to be looked through."""
-    conditions, is_few = [], False
+    conditions: list[ColumnElement[bool]] = []
+    is_few = False
     if which.q:
         matching = _matching(session, which.q)
         is_few = _are_few(session, [way.ids for way in matching])

@@ -10,16 +10,20 @@ from flask import Blueprint
 
 from bot.web.console import (
     audit,
+    bulk,
     calls,
     channel_new,
     channel_page,
     channels,
+    columns,
     contact,
     contacts,
     entry,
     events,
     followups,
     overview,
+    search,
+    segments,
 )
 from bot.web.console.door import Console
 from bot.web.site import Site
@@ -40,6 +44,10 @@ def register(blueprint: Blueprint, site: Site) -> Console:
         events,
         calls,
         audit,
+        bulk,
+        columns,
+        search,
+        segments,
     )
     for module in pages:
         module.register(console)

@@ -9,11 +9,13 @@ from flask import Response, redirect, request
 from sqlalchemy.orm import Session
 
 from bot.web.bidi import plain
+from bot.web.console import owner
 from bot.web.console.door import Console, Visit
 from bot.web.contact import forms, profile, stream
 from bot.web.contact.forms import Claim, Draft
 from bot.web.contact.profile import OwnerLine
 from scrm.accounts.models import Staff
+from scrm.accounts.roles import ASSIGN
 from scrm.audit import service as audit
 from scrm.contacts.models import RelationState, Stage
 from scrm.contacts.queries import ContactCard, load_cards
@@ -34,7 +36,7 @@ LONGEST_NONCE = 64
 OWNERS_SHOWN = 20
 REVEALS = 30  # whole numbers an account may see in REVEALS_IN
 REVEALS_IN = timedelta(hours=1)
-DONE = ("followup", "stage", "tag")
+DONE = ("followup", "stage", "tag", "owner")
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,10 @@ def register(console: Console) -> None:
     def change_stage(visit: Visit, contact_id: str) -> Response:
         return _change_stage(visit, contact_id)
 
+    @console.post("/contacts/<contact_id>/owner", ASSIGN)
+    def change_owner(visit: Visit, contact_id: str) -> Response:
+        return _change_owner(visit, contact_id)
+
     @console.post("/contacts/<contact_id>/tags", "tags.write")
     def change_tags_of(visit: Visit, contact_id: str) -> Response:
         return _change_tags(visit, contact_id)
@@ -107,6 +113,7 @@ def _show(visit: Visit, contact_id: str, attempt: Attempt, status: int = 200) ->
         assignments = list_assignments(session, contact_id, limit=OWNERS_SHOWN)
         me = session.get(Staff, visit.actor.staff_id) if visit.actor.staff_id else None
         groups = list_groups(session) if visit.may("tags.write") else []
+        reps = owner.choices(visit, session) if visit.may(ASSIGN) else []
     head = profile.build(visit, card, assignments, latest, me=me)
     held = {row.tag.id for row in card.tags}
     return visit.page(
@@ -134,6 +141,8 @@ def _show(visit: Visit, contact_id: str, attempt: Attempt, status: int = 200) ->
         nonce=new_token(12),
         writers=[(row.userid, plain(row.name)) for row in _writers(card, me)],
         is_me=me is not None,
+        reps=reps,
+        owner=card.owner.userid if card.owner else "",
         limits={"content": MAX_CONTENT, "next_step": MAX_NEXT_STEP, "today": visit.calendar.today},
     )
 
@@ -263,6 +272,16 @@ def _change_stage(visit: Visit, contact_id: str) -> Response:
     if wanted not in list(Stage):
         return _show(visit, contact_id, Attempt(problem=visit.t("stage_wrong")), 422)
     return _go(visit, contact_id, done="stage")
+
+
+def _change_owner(visit: Visit, contact_id: str) -> Response:
+    try:
+        with visit.write() as session:
+            owner.change(visit, session, contact_id)
+    except Invalid as error:
+        return _show(visit, contact_id, Attempt(problem=error.message), 422)
+    visit.site.wake()
+    return _go(visit, contact_id, done="owner")
 
 
 def _change_tags(visit: Visit, contact_id: str) -> Response:
