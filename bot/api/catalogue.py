@@ -17,6 +17,7 @@ from bot.api import (
     library,
     materials,
     media,
+    segments,
     settings,
     staff,
     tags,
@@ -28,6 +29,7 @@ from bot.api.routes import Routes
 
 RESOURCES: Sequence[Routes] = (
     contacts.routes,
+    segments.routes,
     timeline.routes,
     assignments.routes,
     followups.routes,

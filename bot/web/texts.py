@@ -11,6 +11,7 @@ from bot.web import (
     words_channels,
     words_console,
     words_corp,
+    words_desk,
     words_events,
     words_groups,
     words_library,
@@ -38,6 +39,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     **words_corp.TEXTS,
     **words_library.TEXTS,
     **words_sidebar.TEXTS,
+    **words_desk.TEXTS,
 }
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}

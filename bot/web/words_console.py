@@ -33,8 +33,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "theme": ("深色 / 浅色", "Dark / light"),
     # --- the frame
     "skip": ("跳到内容", "Skip to content"),
-    "search": ("搜索客户", "Search contacts"),
-    "search_hint": ("搜索客户：姓名、备注、手机号（按 /）", "Search contacts: name, remark, phone (press /)"),
+    "search": ("搜索", "Search"),
+    "search_hint": ("搜索客户、渠道、标签、员工（按 /）", "Search contacts, channels, tags, staff (press /)"),
     "keys": ("键盘快捷键", "Keyboard shortcuts"),
     "keys_rows": ("上一行 / 下一行", "Next / previous row"),
     "keys_open": ("打开选中的行", "Open the chosen row"),

@@ -27,7 +27,8 @@ AUDIT_READ = "audit.read"
 ACCOUNTS_WRITE = "accounts.write"
 EXPORT = "contacts.export"
 LIBRARY_OWN = "library.own"  # folders of one's own
-ALL_PERMISSIONS = (*ALL_SCOPES, EXPORT, AUDIT_READ, ACCOUNTS_WRITE, LIBRARY_OWN)
+ASSIGN = "contacts.assign"  # give a customer another owner
+ALL_PERMISSIONS = (*ALL_SCOPES, EXPORT, ASSIGN, AUDIT_READ, ACCOUNTS_WRITE, LIBRARY_OWN)
 
 
 class Role(StrEnum):
@@ -71,7 +72,7 @@ PERMISSIONS: Mapping[Role, frozenset[str]] = {
             LIBRARY_OWN,
         )
     ),
-    Role.MANAGER: frozenset((*_REP, "jobs.read", "jobs.write", EXPORT, LIBRARY_WRITE)),
+    Role.MANAGER: frozenset((*_REP, "jobs.read", "jobs.write", EXPORT, ASSIGN, LIBRARY_WRITE)),
     Role.SDR: frozenset(_REP),
     Role.SALES: frozenset(_REP),
     Role.SUCCESS: frozenset(_REP),

@@ -64,11 +64,11 @@ class Added:
 
 @dataclass(frozen=True)
 class ContactFilter:
-    """Which contacts; None means any. ``q`` is the beginning of a name, of its pinyin or initials, or of a remark, or
-    a whole phone number.
+    """Which contacts; None means any.
 
-    ``waits``: somebody is connected with the contact, and no rep has responded yet. ``left_from``, ``left_to``: a
-    connection ended in between and is over still.
+    ``q`` is the beginning of a name, of its pinyin or initials, or of a remark; or a whole phone number. ``waits``:
+    somebody is connected with the contact, and no rep has responded yet. ``left_from``, ``left_to``: a connection ended
+    in between and is over still.
     """
 
     owner_id: str | None = None
@@ -121,6 +121,13 @@ def count_contacts(session: Session, which: ContactFilter, *, most: int) -> int:
     return session.scalar(select(func.count()).select_from(found.subquery())) or 0
 
 
+def contact_ids(session: Session, which: ContactFilter, *, limit: int) -> list[str]:
+    """The ids of the newest ``limit``, in the list's order."""
+    walk = _walk_of(session, which)
+    query = select(Contact.id).order_by(walk.at.desc(), walk.contact_id.desc()).limit(limit)
+    return list(session.scalars(walk.along(query, which)))
+
+
 @dataclass(frozen=True)
 class _Walk:
     """From the newest contact down: all of them, or those with one tag, which have an index of their own."""
@@ -146,7 +153,8 @@ class _Walk:
 
 def _walk_of(session: Session, which: ContactFilter) -> _Walk:
     """Along the index of its tag, where one is asked for; unless something else leaves few to be looked through."""
-    conditions, is_few = [], False
+    conditions: list[ColumnElement[bool]] = []
+    is_few = False
     if which.q:
         matching = _matching(session, which.q)
         is_few = _are_few(session, [way.ids for way in matching])

@@ -73,4 +73,6 @@ def sentence(reason: str, detail: Mapping[str, Any], locale: str = "zh_CN") -> s
     zh, en = SENTENCES.get(reason, ("分配给 {staff}", "Assigned to {staff}"))
     template = zh if locale.startswith("zh") else en
     known = {"staff": "", "channel": "", "previous": "", "pool": "", "weight": "", "load": "", "actor": ""}
-    return template.format_map({**known, **{key: str(value) for key, value in detail.items()}})
+    told = template.format_map({**known, **{key: str(value) for key, value in detail.items()}})
+    note = detail.get("note")  # of the person who decided
+    return f"{told}{'：' if locale.startswith('zh') else ': '}{note}" if note else told

@@ -81,16 +81,17 @@ def own_on_add(
 
 
 def assign_manually(
-    session: Session, contact_id: str, staff_id: str, *, actor: str, now: datetime
+    session: Session, contact_id: str, staff_id: str, *, actor: str, now: datetime, note: str = ""
 ) -> Assignment:
-    """A person decides. Raises NotFound, and Invalid for a member who has left."""
+    """A person decides; ``note`` says why. Raises NotFound, and Invalid for a member who has left."""
     contact = get_contact(session, contact_id)
     staff = session.get(Staff, staff_id)
     if staff is None:
         raise NotFound("staff_not_found", "没有这位员工")
     if staff.status is not StaffStatus.ACTIVE:
         raise Invalid("staff_not_active", f"{staff.name} 已离职或停用，请另选一位", {"staff": "不是在职员工"})
-    return _set_owner(session, contact, staff, reason="manual", detail={"actor": actor}, at=now, actor=actor)
+    detail = {"actor": actor.removeprefix("account:"), **({"note": note} if note else {})}
+    return _set_owner(session, contact, staff, reason="manual", detail=detail, at=now, actor=actor)
 
 
 def assign(

@@ -10,11 +10,13 @@ from flask import Blueprint
 
 from bot.web.console import (
     audit,
+    bulk,
     calls,
     changes,
     channel_new,
     channel_page,
     channels,
+    columns,
     contact,
     contacts,
     corp,
@@ -28,6 +30,8 @@ from bot.web.console import (
     look,
     overview,
     people,
+    search,
+    segments,
     settings,
     staff,
     staff_page,
@@ -68,6 +72,10 @@ def register(blueprint: Blueprint, site: Site) -> Console:
         corp,
         hours,
         look,
+        bulk,
+        columns,
+        search,
+        segments,
     )
     for module in pages:
         module.register(console)

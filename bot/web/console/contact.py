@@ -8,13 +8,14 @@ from flask import Response, redirect, request
 from sqlalchemy.orm import Session
 
 from bot.web.bidi import plain
-from bot.web.console import changes
+from bot.web.console import changes, owner
 from bot.web.console.door import Console, Visit
 from bot.web.contact import forms, profile, reveal, stream
 from bot.web.contact.forms import Claim, Draft
 from bot.web.contact.profile import OwnerLine
 from bot.web.group_view import chats_of
 from scrm.accounts.models import Staff
+from scrm.accounts.roles import ASSIGN
 from scrm.contacts.models import RelationState, Stage
 from scrm.contacts.queries import ContactCard, load_cards
 from scrm.contacts.service import get_contact
@@ -32,7 +33,7 @@ from scrm.timeline.rules import STAGES
 LARGEST_FORM = 64 * 1024
 LONGEST_NONCE = 64
 OWNERS_SHOWN = 20
-DONE = ("followup", "stage", "tag")
+DONE = ("followup", "stage", "tag", "owner")
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,10 @@ def register(console: Console) -> None:
     def change_stage(visit: Visit, contact_id: str) -> Response:
         return _change_stage(visit, contact_id)
 
+    @console.post("/contacts/<contact_id>/owner", ASSIGN)
+    def change_owner(visit: Visit, contact_id: str) -> Response:
+        return _change_owner(visit, contact_id)
+
     @console.post("/contacts/<contact_id>/tags", "tags.write")
     def change_tags_of(visit: Visit, contact_id: str) -> Response:
         return _change_tags(visit, contact_id)
@@ -107,6 +112,7 @@ def _show(visit: Visit, contact_id: str, attempt: Attempt, status: int = 200) ->
         me = session.get(Staff, visit.actor.staff_id) if visit.actor.staff_id else None
         tag_groups = list_groups(session) if visit.may("tags.write") else []
         chats = chats_of(visit, session, contact_id)
+        reps = owner.choices(visit, session) if visit.may(ASSIGN) else []
     head = profile.build(visit, card, assignments, latest, me=me)
     held = {row.tag.id for row in card.tags}
     return visit.page(
@@ -136,6 +142,8 @@ def _show(visit: Visit, contact_id: str, attempt: Attempt, status: int = 200) ->
         nonce=new_token(12),
         writers=[(row.userid, plain(row.name)) for row in _writers(card, me)],
         is_me=me is not None,
+        reps=reps,
+        owner=card.owner.userid if card.owner else "",
         limits={"content": MAX_CONTENT, "next_step": MAX_NEXT_STEP, "today": visit.calendar.today},
     )
 
@@ -254,6 +262,16 @@ def _change_stage(visit: Visit, contact_id: str) -> Response:
     if wanted not in list(Stage):
         return _show(visit, contact_id, Attempt(problem=visit.t("stage_wrong")), 422)
     return _go(visit, contact_id, done="stage")
+
+
+def _change_owner(visit: Visit, contact_id: str) -> Response:
+    try:
+        with visit.write() as session:
+            owner.change(visit, session, contact_id)
+    except Invalid as error:
+        return _show(visit, contact_id, Attempt(problem=error.message), 422)
+    visit.site.wake()
+    return _go(visit, contact_id, done="owner")
 
 
 def _change_tags(visit: Visit, contact_id: str) -> Response:

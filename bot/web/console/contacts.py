@@ -14,7 +14,7 @@ from bot.api import paging
 from bot.api.contacts import mask_phone
 from bot.api.types import start_of
 from bot.web.bidi import plain
-from bot.web.console import changes, contact_filter, sheet
+from bot.web.console import bulk, changes, columns, contact_filter, segments, sheet
 from bot.web.console.contact_filter import Asked
 from bot.web.console.door import Console, Visit
 from bot.web.contact.profile import HUES, initial
@@ -47,6 +47,7 @@ TAGS_SHOWN = 3
 class Row:
     """One contact in the list."""
 
+    id: str
     url: str
     name: str
     initial: str
@@ -99,6 +100,7 @@ def _list(visit: Visit) -> Response:
         me = session.get(Staff, visit.actor.staff_id) if visit.actor.staff_id else None
         answer = _answer(visit, session, asked, which)
         choices = _choices(visit, session)
+        kept = segments.tabs(visit, session, asked.values)
     return visit.page(
         "console/contacts.html",
         422 if asked.wrong else 200,
@@ -110,7 +112,13 @@ def _list(visit: Visit) -> Response:
         after=after,
         cursor=cursor,
         choices=choices,
-        q=asked.values.get("q", ""),
+        segments=kept,
+        look=columns.look(visit),
+        can_bulk=any(visit.may(permission) for permission in bulk.DEEDS.values()),
+        total=answer[0].text if answer else "",
+        all_columns=columns.COLUMNS,
+        here=next((tab for tab in kept if tab.is_here), None),
+        told=segments.told(),
         most=f"{sheet.MOST:,}",
     )
 
@@ -172,6 +180,7 @@ def _row(visit: Visit, card: ContactCard) -> Row:
     tags = list(dict.fromkeys(plain(row.tag.name) for row in card.tags))
     states = {relation.state for relation, _ in card.relations}
     return Row(
+        id=contact.id,
         url=visit.url("contact_page", contact_id=contact.id),
         name=name,
         initial=initial(name),

@@ -24,7 +24,6 @@
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, textarea, select, [contenteditable]");
     const search = document.querySelector("[data-search]");
-    if ((event.ctrlKey || event.metaKey) && event.key === "k" && search) { event.preventDefault(); search.focus(); search.select(); return; }
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && typing?.form) { typing.form.requestSubmit(); return; }
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
     if (Date.now() < afterG) { afterG = 0; go(event.key); return; }

@@ -6,4 +6,9 @@
     for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
   });
   for (const button of document.querySelectorAll("[data-without-script]")) button.hidden = true;
+  const all = document.querySelector("[data-tick-all]");
+  if (all) {
+    all.hidden = false;
+    all.addEventListener("change", () => { for (const box of document.querySelectorAll("[name=id][form=bulk]")) box.checked = all.checked; });
+  }
 })();

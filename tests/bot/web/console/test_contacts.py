@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import select
@@ -499,3 +501,96 @@ def test_a_customer_who_left_is_marked_so(desk: Desk, enter: Enter):
 
     assert "10:00 流失" in browser.get(f"{PATH}?state=lost").text
     assert names(browser.get(f"{PATH}?first=none").text) == []
+
+
+# --- another owner
+
+
+def handed(desk: Desk, browser: Browser, **form: str) -> Any:
+    path = f"{PATH}/{desk.contact.id}/owner"
+    return browser.post(path, {"staff": "zhangsan", "note": "王敏休假", **form}, follow_redirects=True)
+
+
+def test_a_manager_gives_a_customer_another_owner_with_a_reason_and_the_rep_is_told(
+    desk: Desk, enter: Enter, other: Contact
+):
+    browser = enter(Role.ADMIN)
+
+    page = handed(desk, browser).text
+
+    assert "负责人已更换" in page
+    assert re.search("店长|admin", page)
+    assert "手动分配给 <" not in page
+    assert "王敏休假" in page
+    assert rows(desk, Contact)[0].owner_id == other.owner_id
+    [call] = [row for row in rows(desk, OutboxCall) if row.api == "message/send"]
+    assert call.contact_id == desk.contact.id
+    assert "王敏休假" in str(call.command)
+    [deed] = deeds(desk, "owner:changed")
+    assert (deed.object_id, deed.detail["note"]) == (desk.contact.id, "王敏休假")
+    handed(desk, browser)
+    assert len(deeds(desk, "owner:changed")) == 1  # theirs already
+
+
+def test_an_owner_needs_a_reason_a_rep_and_somebody_who_may(desk: Desk, enter: Enter, other: Contact):
+    browser = enter(Role.ADMIN)
+    assert "请写明原因" in handed(desk, browser, note=" ").text
+    assert "请选择您权限内的一位" in handed(desk, browser, staff="nobody").text
+    rep = enter(Role.SALES, staff=desk.rep)
+    assert handed(desk, rep).status_code == 403
+    assert "更换负责人" not in rep.get(f"{PATH}/{desk.contact.id}").text
+    manager = enter(Role.MANAGER)
+    assert handed(desk, manager).status_code == 404  # sees nobody
+    assert deeds(desk, "owner:changed") == []
+
+
+# --- columns
+
+
+def test_columns_and_density_are_kept_for_the_account_and_not_in_the_address(desk: Desk, enter: Enter):
+    browser = enter(Role.ADMIN)
+    everything = browser.get(PATH).text
+    form = {"column": ["stage", "owner", "evil"], "density": "dense", "next": f"{PATH}?q=李"}
+
+    answer = browser.post(f"{PATH}/columns", form)
+
+    assert unquote(answer.location) == f"{PATH}?q=李"
+    page = browser.get(PATH).text
+    assert set(Desk.found('data-label="([^"]+)"', everything)) > {"负责人", "阶段", "状态"}
+    assert Desk.found('data-label="([^"]+)"', page) == ["负责人", "阶段"]
+    assert 'class="card rows people dense"' in page
+    browser.post(f"{PATH}/columns", {"next": "https://evil.example"})
+    assert Desk.found('data-label="([^"]+)"', browser.get(PATH).text) == []
+
+
+# --- cost
+
+
+@pytest.mark.parametrize("query", ["", "?q=li", "?owner=wangmin&state=active"])
+def test_the_list_asks_as_often_for_fifty_customers_as_for_five(desk: Desk, enter: Enter, query: str):
+    browser, counts = enter(Role.ADMIN), []
+    for upto in (5, 50):
+        while len(rows(desk, Contact)) < upto:
+            for _ in range(upto - len(rows(desk, Contact))):
+                desk.tag(desk.customer("李雷", channel=desk.channel), "高意向")
+        with desk.counted() as statements:
+            page = browser.get(f"{PATH}{query}").text
+        assert len(names(page)) == upto
+        counts.append(len(statements))
+
+    assert counts[0] == counts[1]
+
+
+def test_a_customers_page_asks_as_often_for_fifty_of_each_as_for_five(desk: Desk, enter: Enter):
+    browser, counts = enter(Role.ADMIN), []
+    for upto in (5, 50):
+        for n in range(upto):
+            desk.followed(f"跟进{upto}-{n}")
+            desk.happened("contact.added", staff="王敏")
+            desk.tag(desk.contact, f"标签{upto}-{n}")
+            desk.relate(desk.contact, desk.staff(f"s{upto}-{n}", f"员工{upto}-{n}"))
+        with desk.counted() as statements:
+            assert browser.get(f"{PATH}/{desk.contact.id}").status_code == 200
+        counts.append(len(statements))
+
+    assert counts[0] == counts[1]
