@@ -11,6 +11,7 @@ from bot.web import (
     words_channels,
     words_console,
     words_events,
+    words_jobs,
     words_login,
     words_overview,
     words_people,
@@ -24,6 +25,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     **words_overview.TEXTS,
     **words_login.TEXTS,
     **words_events.TEXTS,
+    **words_jobs.TEXTS,
 }
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}

@@ -19,6 +19,8 @@ from bot.web.console import (
     entry,
     events,
     followups,
+    importing,
+    jobs,
     overview,
 )
 from bot.web.console.door import Console
@@ -39,6 +41,8 @@ def register(blueprint: Blueprint, site: Site) -> Console:
         followups,
         events,
         calls,
+        importing,
+        jobs,
         audit,
     )
     for module in pages:

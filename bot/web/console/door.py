@@ -25,6 +25,7 @@ from scrm.accounts import logins
 from scrm.accounts.logins import Entered
 from scrm.accounts.roles import AUDIT_READ, ROLE_NAMES
 from scrm.audit import service as audit
+from scrm.jobs import service as jobs
 
 ANYBODY = ""  # a page for everybody who is in
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
@@ -39,6 +40,7 @@ RAIL: tuple[tuple[str, ...], ...] = (
     ("contact_list", "c", "contacts.read", "contact_page"),
     ("channel_list", "q", "channels.read", "channel_page", "channel_new", "channel_make"),
     ("followup_log", "f", "contacts.read"),
+    ("job_list", "j", ANYBODY, "job_page", "import_new", "import_page"),
     ("event_log", "e", "events.read", "event_page"),
     ("call_log", "w", "calls.read", "call_page"),
     ("audit_trail", "a", AUDIT_READ),
@@ -110,6 +112,11 @@ class Visit(Screen):
             for name, key, permission, *parts in RAIL
             if self.opens(name, permission)
         ]
+
+    def jobs_under_way(self) -> int:
+        """How many jobs of the visitor wait or run."""
+        with self.site.database.read() as session:
+            return jobs.count_open(session, self.actor.audit_name)
 
     def opens(self, endpoint: str, permission: str) -> bool:
         """Whether there is such a page and the visitor may see it."""
