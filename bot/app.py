@@ -39,6 +39,8 @@ EXCHANGE_SECONDS = Histogram(
     "lianke_wecom_exchange_seconds", "Duration of HTTP exchanges with WeCom", ["api"]
 )
 
+LARGEST_REQUEST = 26 * 1024 * 1024
+
 
 @dataclass(frozen=True)
 class Product:
@@ -107,6 +109,7 @@ def create_app(product: Product) -> APIFlask:
         SESSION_COOKIE_NAME="lianke_forms",  # holds nothing but the secret behind forms' tokens
         SESSION_COOKIE_SECURE=product.config.is_secure,
         SESSION_COOKIE_SAMESITE="Lax",
+        MAX_CONTENT_LENGTH=LARGEST_REQUEST,  # the API says its own limits
         WTF_CSRF_TIME_LIMIT=12 * 3600,  # as long as a session can last
     )
     api = create_api(product.database, clock=product.clock, wake=product.wakeups.wake, tz=product.corp.tz)

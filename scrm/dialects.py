@@ -65,6 +65,12 @@ def long_text(dialect: Dialect) -> TypeEngine[str]:
 # MySQL names the type of large files by its size, and reflects that name.
 LongBinary = LargeBinary(20 * 1024 * 1024).with_variant(mysql.LONGBLOB(), *MYSQL)
 
+
+def long_binary(dialect: Dialect) -> TypeEngine[bytes]:
+    """``LongBinary`` for types of our own, which do not see variants."""
+    return mysql.LONGBLOB() if dialect.name in MYSQL else LargeBinary()
+
+
 # BIGINT on servers; SQLite only autoincrements a plain INTEGER, which is 64 bit there anyway.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
 

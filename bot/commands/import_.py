@@ -13,7 +13,7 @@ from rich.progress import Progress
 from bot.app import Product
 from bot.commands.context import open_product
 from bot.commands.terminal import ERR, Command, Group, Told, progress_bar, say
-from scrm.leads import imports
+from scrm.leads import imports, making
 from scrm.leads.imports import Judged, Sheet, Tally, Verdict
 
 SHOWN = 5  # failures told on screen; the file has them all
@@ -67,7 +67,7 @@ def _run(
                 for row in judged:
                     tally.counts[row.verdict] += 1
             else:
-                imports.create_batch(session, judged, tally, actor=ACTOR, file=file, now=product.clock())
+                making.create_batch(session, judged, tally, actor=ACTOR, file=file, now=product.clock())
         bad += [row for row in judged if row.verdict is Verdict.BAD]
         progress.advance(bar, len(rows))
     return bad

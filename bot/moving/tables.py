@@ -26,7 +26,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.types import LargeBinary, TypeEngine
 
 from scrm.models import Base
-from scrm.seal import Sealed
+from scrm.seal import Sealed, SealedBytes
 
 CHUNK, CHUNK_OF_FILES = 1000, 10  # rows; files are megabytes each
 MODULUS = 2**128
@@ -54,6 +54,8 @@ def _raw(column: Column[Any]) -> TypeEngine[Any]:
     match column.type:
         case Sealed():
             return Text()
+        case SealedBytes():
+            return LargeBinary()
         case Enum():
             return String()
         case JSON():

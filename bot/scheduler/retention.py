@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 from scrm.accounts.models import IdempotencyKey, Login
 from scrm.db import Database
 from scrm.inbox.models import EventState, InboxEvent
+from scrm.jobs import files, service
+from scrm.jobs.models import JobFile
 from scrm.outbox.models import TERMINAL, OutboxAttempt, OutboxCall
 
 BATCH = 500
@@ -36,6 +38,8 @@ def prune(database: Database, *, now: datetime) -> int:
             _walk(database, lambda session, after: _delete_calls(session, now - KEEP_CALLS, after)),
             _repeat(database, lambda session: _delete_keys(session, now - KEEP_IDEMPOTENCY_KEYS)),
             _repeat(database, lambda session: _delete_logins(session, now - KEEP_LOGINS)),
+            _repeat(database, lambda session: _delete_files(session, now - files.KEPT)),
+            _repeat(database, lambda session: service.drop_drafts(session, now=now, limit=BATCH)),
         )
     )
 
@@ -105,4 +109,11 @@ def _delete_logins(session: Session, before: datetime) -> int:
     due = select(Login.id).where(Login.until < before).order_by(Login.until).limit(BATCH)
     ids = list(session.scalars(due))
     session.execute(delete(Login).where(Login.id.in_(ids)))
+    return len(ids)
+
+
+def _delete_files(session: Session, before: datetime) -> int:
+    due = select(JobFile.id).where(JobFile.created_at < before).order_by(JobFile.created_at).limit(BATCH)
+    ids = list(session.scalars(due))
+    session.execute(delete(JobFile).where(JobFile.id.in_(ids)))
     return len(ids)

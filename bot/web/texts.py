@@ -14,6 +14,7 @@ from bot.web import (
     words_desk,
     words_events,
     words_groups,
+    words_jobs,
     words_library,
     words_live,
     words_login,
@@ -40,6 +41,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     **words_library.TEXTS,
     **words_sidebar.TEXTS,
     **words_desk.TEXTS,
+    **words_jobs.TEXTS,
 }
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}

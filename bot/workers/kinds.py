@@ -8,7 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from bot.web.console.listings import LISTINGS
+from bot.workers import exporting, importing
 from bot.workers.bulk import BULK
 from bot.workers.run import Kind
 
-KINDS: Mapping[str, Kind] = MappingProxyType({**BULK})
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        **BULK,
+        importing.KIND: Kind(importing.import_contacts, importing.PERMISSION),
+        **{
+            exporting.kind_of(listing): Kind(exporting.exports(listing), exporting.PERMISSION)
+            for listing in LISTINGS.values()
+        },
+    }
+)

@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from scrm.db import affected
 from scrm.errors import Conflict, LeaseLost, NotFound
-from scrm.jobs.models import Job, JobState
+from scrm.jobs.models import Job, JobFile, JobState
 from scrm.leases import Claim, claim, holds
 
 LEASE = timedelta(minutes=2)  # a job that shows no progress for this long is taken over
+DRAFT_KEPT = timedelta(days=1)
 MAX_ATTEMPTS = 8
 OPEN = (JobState.PENDING, JobState.RUNNING)
 CLAIM = Claim(ready=OPEN, busy=OPEN, leased=JobState.RUNNING)
@@ -30,10 +31,11 @@ def start_job(
     now: datetime,
     lane: str | None = None,
     queue: bool = False,
+    draft: bool = False,
 ) -> Job:
     """A new job, waiting for a worker. Raises Conflict while another of this kind and lane is not over.
 
-    With ``queue`` it waits for the other instead.
+    With ``queue`` it waits for the other instead; a ``draft`` waits for ``submit``, and holds nobody up.
     """
     lane = lane or kind
     other = None if queue else find_open_job(session, kind, lane=lane)
@@ -48,11 +50,48 @@ def start_job(
         params=dict(params or {}),
         created_by=created_by[:128],
         created_at=now,
-        available_at=now,
+        available_at=None if draft else now,
     )
     session.add(job)
     session.flush()
     return job
+
+
+def is_draft(job: Job) -> bool:
+    """Whether a person has not confirmed the job yet."""
+    return job.state is JobState.PENDING and job.available_at is None
+
+
+def submit(session: Session, job_id: int, params: Mapping[str, Any], *, now: datetime) -> Job:
+    """A person confirmed the draft, with these parameters too. Raises NotFound, and Conflict when it is none."""
+    job = get_job(session, job_id, lock=True)
+    if not is_draft(job):
+        raise Conflict("job_begun", "这个任务已经开始或结束，请到任务中心查看")
+    job.params = {**job.params, **params}
+    job.available_at = now
+    session.flush()
+    return job
+
+
+def drop_draft(session: Session, job_id: int) -> None:
+    """Forget a draft with its files. Raises NotFound, and Conflict when it is none."""
+    job = get_job(session, job_id, lock=True)
+    if not is_draft(job):
+        raise Conflict("job_begun", "这个任务已经开始或结束，请到任务中心查看")
+    session.execute(delete(JobFile).where(JobFile.job_id == job_id))
+    session.delete(job)
+    session.flush()
+
+
+def drop_drafts(session: Session, *, now: datetime, limit: int) -> int:
+    """Forget drafts that nobody confirmed within DRAFT_KEPT; how many, at most ``limit``."""
+    left = select(Job.id).where(
+        Job.state == JobState.PENDING, Job.available_at.is_(None), Job.created_at < now - DRAFT_KEPT
+    )
+    ids = list(session.scalars(left.order_by(Job.id).limit(limit)))
+    session.execute(delete(JobFile).where(JobFile.job_id.in_(ids)))
+    session.execute(delete(Job).where(Job.id.in_(ids)))
+    return len(ids)
 
 
 def find_open_job(session: Session, kind: str, *, lane: str | None = None) -> Job | None:
@@ -187,9 +226,13 @@ def list_jobs(
     limit: int = 50,
     kind: str | None = None,
     state: JobState | None = None,
+    created_by: str | None = None,
 ) -> list[Job]:
-    """Newest first, at most ``limit``; ``before`` is the last id of the page before."""
-    query = select(Job).order_by(Job.id.desc()).limit(limit)
+    """Newest first, at most ``limit``, without drafts; ``before`` is the last id of the page before."""
+    begun = or_(Job.state != JobState.PENDING, Job.available_at.is_not(None))
+    query = select(Job).where(begun).order_by(Job.id.desc()).limit(limit)
+    if created_by is not None:
+        query = query.where(Job.created_by == created_by)
     if before is not None:
         query = query.where(Job.id < before)
     if kind:
@@ -197,6 +240,14 @@ def list_jobs(
     if state:
         query = query.where(Job.state == state)
     return list(session.scalars(query))
+
+
+def count_open(session: Session, created_by: str) -> int:
+    """How many jobs of theirs wait or run."""
+    mine = select(func.count()).where(
+        Job.state.in_(OPEN), Job.available_at.is_not(None), Job.created_by == created_by
+    )
+    return session.scalar(mine) or 0
 
 
 def add_to_report(session: Session, job_id: int | None, found: Mapping[str, int | list[Any]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -117,6 +118,34 @@ def assign(
     if channel_id:
         detail["channel"] = session.scalar(select(Channel.name).where(Channel.id == channel_id))
     return _set_owner(session, contact, staff, reason=strategy.value, detail=detail, at=now)
+
+
+def assign_in_turn(
+    session: Session, contacts: Sequence[tuple[Contact, datetime]], *, channel_id: str | None, now: datetime
+) -> int:
+    """Give each contact an owner, at its instant, as ``assign`` would one after another; how many got one.
+
+    Who can take contacts is read once: an import would ask as often as it has rows.
+    """
+    candidates = _candidates(session, channel_id=channel_id, pool=None, now=now)
+    detail: dict[str, Any] = {"pool": len(candidates)}
+    if channel_id:
+        detail["channel"] = session.scalar(select(Channel.name).where(Channel.id == channel_id))
+    staff = {
+        row.id: row
+        for row in session.scalars(select(Staff).where(Staff.id.in_([one.staff_id for one in candidates])))
+    }
+    for contact, at in contacts:
+        chosen = choose(Strategy.ROUND_ROBIN, candidates)
+        if chosen is None:
+            return 0
+        more = {**detail, "weight": chosen.weight, "load": chosen.load}
+        _set_owner(session, contact, staff[chosen.staff_id], reason=Strategy.ROUND_ROBIN, detail=more, at=at)
+        taken = replace(
+            chosen, assigned=chosen.assigned + 1, load=chosen.load + 1, last_assigned=at.timestamp()
+        )
+        candidates = [taken if one is chosen else one for one in candidates]
+    return len(contacts)
 
 
 def _candidates(

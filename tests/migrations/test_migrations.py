@@ -69,6 +69,8 @@ def value(kind: TypeEngine[Any], number: int) -> Any:
             return {"n": number}
         case seal.Sealed():
             return f"sealed {number}"
+        case seal.SealedBytes():
+            return bytes([number])
         case JSON():
             return [number]
         case LargeBinary():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scrm.models import Base
-from scrm.seal import Keyring, SealBroken, Sealed
+from scrm.seal import Keyring, SealBroken, Sealed, SealedBytes
 
 OLD, NEW = "former-key-0123456789", "present-key-0123456789"
 TEXT = "13800138000 李雷"
@@ -26,9 +26,19 @@ def test_a_sealed_text_opens_in_no_other_column():
         Sealed("inbox.payload").process_result_value(sealed, None)
 
 
+def test_a_sealed_file_opens_in_its_own_column_and_shows_nothing():
+    content = bytes(range(256)) + TEXT.encode()
+    sealed = SealedBytes("job_file.content").process_bind_param(content, None)
+    assert sealed is not None
+    assert TEXT.encode() not in sealed
+    assert SealedBytes("job_file.content").process_result_value(sealed, None) == content
+    with pytest.raises(SealBroken):
+        SealedBytes("contact.phone").process_result_value(sealed, None)
+
+
 def test_each_sealed_column_has_a_context_of_its_own():
     columns = [column.type for table in Base.metadata.tables.values() for column in table.columns]
-    contexts = [kind.context for kind in columns if isinstance(kind, Sealed)]
+    contexts = [kind.context for kind in columns if isinstance(kind, (Sealed, SealedBytes))]
     assert contexts
     assert len(set(contexts)) == len(contexts)
 

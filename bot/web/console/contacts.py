@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,12 +10,12 @@ from flask import Response, redirect, request
 from sqlalchemy.orm import Session
 
 from bot.api import paging
-from bot.api.contacts import mask_phone
 from bot.api.types import start_of
 from bot.web.bidi import plain
-from bot.web.console import bulk, changes, columns, contact_filter, segments, sheet
+from bot.web.console import bulk, changes, columns, contact_filter, exports, segments, sheet
 from bot.web.console.contact_filter import Asked
 from bot.web.console.door import Console, Visit
+from bot.web.console.listings import LISTINGS
 from bot.web.contact.profile import HUES, initial
 from bot.web.times import Moment
 from scrm.accounts.models import Staff
@@ -37,6 +36,7 @@ from scrm.errors import Invalid
 from scrm.tags.queries import list_groups
 from scrm.timeline.rules import STAGES
 
+CONTACTS = LISTINGS["contacts"]
 PAGE = 50
 COUNTED = 10_000  # counting stops here: the answer costs the same whatever the corp's size
 COUNTED_BY_WORDS = 1_000  # by names and tags every contact counted is looked up
@@ -86,6 +86,10 @@ def register(console: Console) -> None:
     @console.post("/contacts/export", EXPORT)
     def export_contacts(visit: Visit) -> Response:
         return _export(visit)
+
+    @console.post("/contacts/export/all", EXPORT)
+    def export_all_contacts(visit: Visit) -> Response:
+        return _export_all(visit)
 
 
 def _list(visit: Visit) -> Response:
@@ -217,46 +221,12 @@ def _export(visit: Visit) -> Response:
         visit.record(
             session, "contacts:exported", "contact", "", rows=rows, phones=phones, filters=asked.told()
         )
-    t = visit.t
-    header = [
-        *(t("csv_name"), t("csv_company"), t("csv_phone"), t("f_owner"), t("f_channel"), t("f_tag")),
-        *(t("f_stage"), t("col_added"), t("csv_lost"), t("csv_states"), t("csv_id")),
-    ]
-    return sheet.answer(f"contacts-{visit.calendar.today}.csv", header, _cells(visit, which))
+    return exports.at_once(visit, CONTACTS, which)
 
 
-def _cells(visit: Visit, which: ContactFilter) -> Iterator[list[str]]:
-    """The rows, read in chunks while they are sent: each chunk is a transaction of its own."""
-    before, left = None, sheet.MOST
-    while left > 0:
-        with visit.read() as session:
-            page = list_contacts(session, which, before=before, limit=min(sheet.CHUNK, left))
-            cards = load_cards(session, page)
-        yield from (_line(visit, card) for card in cards)
-        if len(page) < sheet.CHUNK:
-            return
-        before, left = (page[-1].created_at, page[-1].id), left - len(page)
-
-
-def _line(visit: Visit, card: ContactCard) -> list[str]:
-    contact, t = card.contact, visit.t
-    phone = contact.phone if visit.may("pii.read") else mask_phone(contact.phone)
-    states = [f"{person.name} {t(f'state_{row.state.value}')}" for row, person in card.relations]
-    return [
-        contact.name,
-        contact.corp_name or "",
-        phone or "",
-        card.owner.name if card.owner else "",
-        card.channel.name if card.channel else "",
-        "、".join(dict.fromkeys(row.tag.name for row in card.tags)),
-        t.of(STAGES, contact.stage.value),
-        stamp(visit, contact.created_at),
-        stamp(visit, contact.lost_at),
-        "；".join(states),
-        contact.id,
-    ]
-
-
-def stamp(visit: Visit, at: datetime | None) -> str:
-    """An instant as spreadsheets understand it, in the corp's zone."""
-    return f"{visit.calendar.local(at):%Y-%m-%d %H:%M:%S}" if at else ""
+def _export_all(visit: Visit) -> Response:
+    with visit.read() as session:
+        asked, which = contact_filter.read(visit, session, request.form)
+    if asked.wrong:
+        return redirect(asked.url(), 303)  # type: ignore[return-value]
+    return exports.as_job(visit, CONTACTS, asked, which)

@@ -26,6 +26,7 @@ from scrm.accounts.logins import Entered
 from scrm.accounts.look import get_look
 from scrm.accounts.roles import AUDIT_READ, LIBRARY_READ, ROLE_NAMES
 from scrm.audit import service as audit
+from scrm.jobs import service as jobs
 
 ANYBODY = ""  # a page for everybody who is in
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
@@ -48,6 +49,7 @@ RAIL: tuple[tuple[str, ...], ...] = (
         *("reply_list", "n", LIBRARY_READ, "reply_new", "reply_make", "reply_edit", "reply_change"),
         *("reply_copy", "material_list", "material_new", "material_make", "material_edit", "material_change"),
     ),
+    ("job_list", "j", ANYBODY, "job_page", "import_new", "import_page"),
     ("event_log", "e", "events.read", "event_page"),
     ("call_log", "w", "calls.read", "call_page"),
     ("audit_trail", "a", AUDIT_READ),
@@ -125,6 +127,11 @@ class Visit(Screen):
             for name, key, permission, *parts in RAIL
             if self.opens(name, permission)
         ]
+
+    def jobs_under_way(self) -> int:
+        """How many jobs of the visitor wait or run."""
+        with self.site.database.read() as session:
+            return jobs.count_open(session, self.actor.audit_name)
 
     def opens(self, endpoint: str, permission: str) -> bool:
         """Whether there is such a page and the visitor may see it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -13,11 +13,12 @@ from bot.api import paging
 from bot.api.people import contact_names, find_staff, staff_by_id
 from bot.api.types import end_of, start_of
 from bot.web.bidi import plain
-from bot.web.console import changes, filters, sheet
+from bot.web.console import changes, exports, filters, sheet
 from bot.web.console.contact_filter import DONE, NONE
-from bot.web.console.contacts import Part, stamp
+from bot.web.console.contacts import Part
 from bot.web.console.door import Console, Visit
 from bot.web.console.filters import Asked
+from bot.web.console.listings import LISTINGS, FollowupFilter
 from bot.web.times import Moment
 from scrm.accounts.models import Staff
 from scrm.accounts.queries import list_reps
@@ -27,6 +28,7 @@ from scrm.followups.models import Followup, FollowupKind
 from scrm.followups.queries import list_followups
 from scrm.reports.followups import RepFigures, count_followups, response_times
 
+FOLLOWUPS = LISTINGS["followups"]
 PAGE = 50
 NAMES = ("staff", "kind", "from", "to")
 MAX_DAYS = 92  # figures over more would read too many rows for a page
@@ -97,6 +99,10 @@ def register(console: Console) -> None:
     @console.post("/followups/export", EXPORT)
     def export_followups(visit: Visit) -> Response:
         return _export(visit)
+
+    @console.post("/followups/export/all", EXPORT)
+    def export_all_followups(visit: Visit) -> Response:
+        return _export_all(visit)
 
 
 def _log(visit: Visit) -> Response:
@@ -250,7 +256,7 @@ def _rep(visit: Visit, asked: Asked, staff: Staff, figures: RepFigures, period: 
     return Rep(
         name=plain(staff.name),
         figures=figures,
-        median=_took(visit, figures.median_s),
+        median=took(visit, figures.median_s),
         url=asked.url(**period.days, staff=staff.userid),
         new_url=contacts(),
         answered_url=contacts(rep_first=DONE),
@@ -258,7 +264,7 @@ def _rep(visit: Visit, asked: Asked, staff: Staff, figures: RepFigures, period: 
     )
 
 
-def _took(visit: Visit, seconds: int | None) -> str:
+def took(visit: Visit, seconds: int | None) -> str:
     """A span as people say it."""
     t = visit.t
     if seconds is None:
@@ -285,33 +291,21 @@ def _export(visit: Visit) -> Response:
         if asked.wrong:
             return redirect(asked.url(), 303)  # type: ignore[return-value]
         visit.record(session, "followups:exported", "followup", "", most=sheet.MOST, filters=asked.told())
-    t = visit.t
-    header = [
-        *(t("csv_at"), t("f_staff"), t("f_kind"), t("col_name"), t("csv_content")),
-        *(t("csv_next_step"), t("csv_next_at"), t("csv_id")),
-    ]
-    return sheet.answer(f"followups-{visit.calendar.today}.csv", header, _cells(visit, which))
+    return exports.at_once(visit, FOLLOWUPS, _filter(visit, which))
 
 
-def _cells(visit: Visit, which: Which) -> Iterator[list[str]]:
-    """The rows, read in chunks while they are sent: each chunk is a transaction of its own."""
-    before, left = None, sheet.MOST
-    while left > 0:
-        with visit.read() as session:
-            page = _page(visit, session, which, before, min(sheet.CHUNK, left))
-            people = staff_by_id(session, {row.staff_id for row in page})
-            names = contact_names(session, {row.contact_id for row in page})
-        for row in page:
-            yield [
-                stamp(visit, row.at),
-                people[row.staff_id].name,
-                visit.t(f"followup_{row.kind}"),
-                names[row.contact_id],
-                row.content,
-                row.next_step or "",
-                stamp(visit, row.next_at),
-                row.contact_id,
-            ]
-        if len(page) < sheet.CHUNK:
-            return
-        before, left = (page[-1].at, page[-1].id), left - len(page)
+def _export_all(visit: Visit) -> Response:
+    with visit.read() as session:
+        asked, which = _read(visit, session, request.form)
+    if asked.wrong:
+        return redirect(asked.url(), 303)  # type: ignore[return-value]
+    return exports.as_job(visit, FOLLOWUPS, asked, _filter(visit, which))
+
+
+def _filter(visit: Visit, which: Which) -> FollowupFilter:
+    return FollowupFilter(
+        staff_id=which.staff.id if which.staff else None,
+        since=start_of(which.since, visit.site.tz),
+        until=end_of(which.until, visit.site.tz),
+        kind=which.kind,
+    )

@@ -347,6 +347,23 @@ def test_a_sync_is_started_once_and_can_be_watched(world):
     assert world.count(Job) == 1
 
 
+def test_an_import_is_started_by_upload_and_cancelled_and_goes_on(world):
+    content = "姓名,手机\n王一,13900000001\n".encode()
+    data = {"file": (io.BytesIO(content), "a.csv"), "known": "fill"}
+    started = world.call("POST", "/jobs/import", data=data)
+    assert (started.status_code, started.json["kind"], world.wakes) == (201, "contacts.import", 1)
+    path = f"/jobs/{started.json['id']}"
+    assert world.get(f"{path}/failed.xlsx").status_code == 404
+    assert world.post(f"{path}/cancel").json["state"] == "cancelled"
+    assert world.post(f"{path}/cancel").status_code == 409
+    assert world.post(f"{path}/retry").json["state"] == "pending"
+    for wrong in ({"known": "x"}, {"colour": "red"}):
+        data = {"file": (io.BytesIO(content), "a.csv"), **wrong}
+        assert world.call("POST", "/jobs/import", data=data).status_code == 422
+    assert world.call("POST", "/jobs/import", data={"file": (io.BytesIO(b"x"), "a.csv")}).status_code == 422
+    assert world.count(Job) == 1
+
+
 def test_the_trace_tells_everything_from_scan_to_last_effect_in_order(world, make):
     contact = make.contact(external="wmAAA")
     start = world.now

@@ -15,6 +15,9 @@ from scrm.db import Database
 from scrm.inbox import service as inbox
 from scrm.inbox.models import EventState, InboxEvent
 from scrm.inbox.service import Arrival
+from scrm.jobs import files
+from scrm.jobs import service as jobs
+from scrm.jobs.models import FileKind, Job, JobFile
 from scrm.outbox import service as outbox
 from scrm.outbox.models import CallState, OutboxAttempt, OutboxCall
 from tests.scrm.outbox.factory import remark
@@ -115,3 +118,20 @@ def test_sessions_go_90_days_after_their_end(database: Database) -> None:
 
     with database.read() as session:
         assert sorted(session.scalars(select(Login.id))) == ["live", "young"]
+
+
+def test_files_of_jobs_stay_30_days_and_drafts_one(database: Database) -> None:
+    with database.write() as session:
+        for age in (31, 29):
+            job = jobs.start_job(session, "t", created_by="x", now=days(age), queue=True)
+            files.save(session, job, FileKind.RESULT, "a", b"x", now=days(age))
+        for age in (1.1, 0.9):
+            draft = jobs.start_job(session, "t", created_by="x", now=days(age), queue=True, draft=True)
+            files.save(session, draft, FileKind.INPUT, "a", b"x", now=days(age))
+
+    retention.prune(database, now=NOW)
+
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Job)) == 3
+        left = [NOW - at for at in session.scalars(select(JobFile.created_at).order_by(JobFile.id))]
+    assert left == [timedelta(days=29), timedelta(days=0.9)]

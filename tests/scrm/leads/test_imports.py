@@ -16,7 +16,7 @@ from scrm.accounts.models import Staff
 from scrm.channels.models import Channel, ChannelStaff
 from scrm.contacts.models import Contact, ContactIdentity
 from scrm.errors import Conflict, Invalid
-from scrm.leads import imports
+from scrm.leads import imports, making
 from scrm.leads import service as leads
 from scrm.leads.imports import Judged, Tally, Verdict
 from scrm.routing.models import Assignment
@@ -32,7 +32,7 @@ def run(session: Session, text: str, now: datetime, encoding: str = "utf-8") -> 
     for number, rows in enumerate(imports.batches(sheet)):
         judged = imports.judge_batch(session, sheet, rows, seen)
         at = now + timedelta(seconds=number)
-        imports.create_batch(session, judged, tally, actor="system", file="a.csv", now=at)
+        making.create_batch(session, judged, tally, actor="system", file="a.csv", now=at)
         every += judged
     return tally, every
 
@@ -149,7 +149,7 @@ def test_a_number_taken_while_we_judged_is_known_and_leaves_no_contact(session: 
     judged = imports.judge_batch(session, sheet, sheet.rows, set())
     run(session, f"{HEADER}\n王二,13800138000,,,", now)
 
-    imports.create_batch(session, judged, tally, actor="system", file="a.csv", now=now)
+    making.create_batch(session, judged, tally, actor="system", file="a.csv", now=now)
 
     assert (tally.created, tally.counts[Verdict.KNOWN]) == (0, 1)
     assert [row.name for row in session.scalars(select(Contact))] == ["王二"]
