@@ -118,6 +118,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "followup.note": ("[{staff}]记录了跟进[：{content}]", "Note[ by {staff}][: {content}]"),
     "followup.call": ("[{staff}]与客户通了电话[：{content}]", "Call[ by {staff}][: {content}]"),
     "followup.visit": ("[{staff}]拜访了客户[：{content}]", "Visit[ by {staff}][: {content}]"),
+    "followup.commented": ("[{who}]评论了跟进[：{content}]", "Comment[ by {who}][: {content}]"),
     "profile.read": ("已更新客户资料", "Profile read from WeCom"),
     "message.received": ("收到[{kind}]消息[：{content}]", "Received a[ {kind}] message[: {content}]"),
     "menu.clicked": ("点击了菜单[「{names}」]", "Tapped the menu[ “{names}”]"),

@@ -16,6 +16,7 @@ from bot.web.failures import Closed
 from scrm.accounts.models import IdempotencyKey
 from scrm.accounts.queries import list_reps
 from scrm.channels import service
+from scrm.channels.queries import describe, get_channel
 from scrm.channels.queries import newest_images
 from scrm.dialects import insert_ignore
 from scrm.errors import ScrmError
@@ -32,6 +33,9 @@ def register(console: Console) -> None:
     @console.get("/channels/new", "channels.write")
     def channel_new(visit: Visit) -> Response:
         # The placeholders stay placeholders: they are the operator's to use.
+        copied = request.args.get("copy", "")
+        if copied:
+            return _wizard(visit, _copy_of(visit, copied), new_token(12), {})
         sample = visit.t("welcome_sample", customer="{customer}", rep="{rep}")
         return _wizard(visit, Draft(text=sample), new_token(12), {})
 
@@ -63,6 +67,14 @@ def register(console: Console) -> None:
             "console/_preview.html", screen=visit, t=visit.t, **_preview(visit, draft, names)
         )
         return make_response(html)
+
+
+def _copy_of(visit: Visit, channel_id: str) -> Draft:
+    """The form filled with another channel, under a name of its own. Raises NotFound."""
+    with visit.read() as session:
+        details = describe(session, [get_channel(session, channel_id)])[channel_id]
+    name = visit.t("channel_copy_name", name=details.channel.name)[: forms.MAX_CHANNEL_NAME]
+    return forms.draft_of(details, name)
 
 
 def _preview(visit: Visit, draft: Draft, names: dict[str, str]) -> dict[str, object]:

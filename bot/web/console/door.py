@@ -38,7 +38,7 @@ COOKIES = {"console": ("__Host-lianke", "lianke_login"), "sidebar": ("__Host-lia
 RAIL: tuple[tuple[str, ...], ...] = (
     ("overview", "o", ANYBODY),
     ("contact_list", "c", "contacts.read", "contact_page"),
-    ("channel_list", "q", "channels.read", "channel_page", "channel_new", "channel_make"),
+    ("channel_list", "q", "channels.read", "channel_page", "channel_new", "channel_make", "channel_batch", "preview_batch", "make_batch", "batch_made"),
     ("followup_log", "f", "contacts.read"),
     ("event_log", "e", "events.read", "event_page"),
     ("call_log", "w", "calls.read", "call_page"),
