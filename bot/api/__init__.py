@@ -20,8 +20,8 @@ from bot.api.catalogue import RESOURCES
 from bot.api.errors import http_failure
 from bot.api.routes import Route, Services
 from bot.api.serve import refuse, request_id, run_route
-from scrm.clock import Clock
 from handlers.context import Corp
+from scrm.clock import Clock
 from scrm.db import Database
 
 PREFIX = "/api/v1"

@@ -69,7 +69,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "comment_write": ("评论", "Comment"),
     "comment_text": ("写给跟进人，最多 500 字", "To the rep, up to 500 characters"),
     "comment_send": ("发送评论", "Send"),
-    "comment_wrong": ("评论没有保存：请填写 1-500 个字。", "The comment was not kept: write 1 to 500 characters."),
+    "comment_wrong": (
+        "评论没有保存：请填写 1-500 个字。",
+        "The comment was not kept: write 1 to 500 characters.",
+    ),
     "deed_followup:commented": ("评论跟进", "Commented on a follow-up"),
     "chart_csv": ("下载 CSV", "Download as CSV"),
     # --- codes to print, copies and batches
@@ -108,7 +111,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "batch_file": ("表格文件（xlsx 或 csv）", "Sheet (xlsx or csv)"),
     "batch_hint": (
         "列：名称、成员、标签、每日上限、欢迎语，最多 200 行。成员填 userid 或姓名，多个用顿号隔开；标签写「组/名」。",
-        "Columns: name, staff, tags, daily limit, welcome; 200 rows at most. Staff by userid or name; tags as group/name.",
+        "Columns: name, staff, tags, daily limit, welcome; at most 200 rows. Staff by userid or name; tags: group/name.",
     ),
     "batch_example": ("下载示例表", "Download an example"),
     "batch_look": ("检查表格", "Check the sheet"),

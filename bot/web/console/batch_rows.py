@@ -45,7 +45,10 @@ class Known:
 def read_rows(table: Sequence[Sequence[str]], known: Known, words: Words) -> list[Row]:
     """The rows below the heading. Raises Invalid where a column is missing."""
     header = [cell.casefold() for cell in table[0]]
-    places = {key: next((header.index(one) for one in named if one in header), None) for key, named in COLUMNS.items()}
+    places = {
+        key: next((header.index(one) for one in named if one in header), None)
+        for key, named in COLUMNS.items()
+    }
     missing = [COLUMNS[key][0] for key in NEEDED if places[key] is None]
     if missing:
         told = words("batch_columns", names=words("comma").join(missing))
@@ -87,7 +90,9 @@ def _resolved(text: str, known: Mapping[str, str | None]) -> tuple[list[str], li
     """What is known of the things named, in their own words; and the names nobody or more than one has."""
     wanted = dict.fromkeys(part.strip() for part in _BETWEEN.split(text) if part.strip())
     found = {name: known.get(name) for name in wanted}
-    return [key for key in found.values() if key is not None], [name for name, key in found.items() if key is None]
+    return [key for key in found.values() if key is not None], [
+        name for name, key in found.items() if key is None
+    ]
 
 
 def _repeated(rows: list[Row], words: Words) -> list[Row]:

@@ -1,4 +1,4 @@
-"""``/console/channels/batch``: many channels from a sheet, looked at before they are made, and all their codes as a file."""
+"""``/console/channels/batch``: channels from a sheet, looked at before they are made; all their codes as a file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def register(console: Console) -> None:
 
     @console.get("/channels/batch/sheet.csv", "channels.write")
     def batch_sheet(visit: Visit) -> Response:
-        example = ["华东展会A馆", "zhangsan、lisi", "来源/展会", "50", "{customer}您好，我是{rep}"]
+        welcome = visit.t("welcome_sample", customer="{customer}", rep="{rep}")
+        example = ["华东展会A馆", "zhangsan、lisi", "来源/展会", "50", welcome]
         return sheet.answer("channels.csv", [names[0] for names in COLUMNS.values()], [example])
 
     @console.post("/channels/batch", "channels.write")
@@ -58,7 +59,10 @@ def register(console: Console) -> None:
     def batch_made(visit: Visit, nonce: str) -> Response:
         with visit.read() as session:
             found = _made(visit, session, nonce)
-        lines = [(channel.id, plain(channel.name), state_of(code).value, code.error if code else None) for channel, code in found]
+        lines = [
+            (channel.id, plain(channel.name), state_of(code).value, code.error if code else None)
+            for channel, code in found
+        ]
         ready = sum(state == CodeState.READY for _, _, state, _ in lines)
         return visit.page("console/channel_batch_made.html", nonce=nonce, lines=lines, ready=ready)
 
@@ -85,7 +89,10 @@ def _table(rows: list[Row]) -> list[list[str]]:
     """The rows as the sheet had them, to be read again when they are made."""
     header = [names[0] for names in COLUMNS.values()]
     lines = [asdict(row.draft) for row in rows]
-    cells = [[one["name"], "、".join(one["staff"]), "、".join(one["tags"]), one["daily_limit"], one["text"]] for one in lines]
+    cells = [
+        [one["name"], "、".join(one["staff"]), "、".join(one["tags"]), one["daily_limit"], one["text"]]
+        for one in lines
+    ]
     return [header, *cells]
 
 
@@ -98,9 +105,9 @@ def _known(session: Session) -> Known:
     tags: dict[str, str | None] = {}
     for group in list_groups(session):
         for tag in group.tags:
-            tags[f"{group.group.name}/{tag.name}"] = tag.id
-            tags[tag.name] = None if tag.name in tags else tag.id
-    tags |= {tag.id: tag.id for group in list_groups(session) for tag in group.tags}
+            whole = f"{group.group.name}/{tag.name}"
+            tags[whole] = whole
+            tags[tag.name] = None if tag.name in tags else whole
     return Known(staff, tags, frozenset(session.scalars(select(Channel.name))))
 
 
@@ -123,12 +130,16 @@ def _make(visit: Visit) -> Response:
     nonce, text = request.form.get("nonce", "")[:LONGEST_NONCE], request.form.get("table", "")
     try:
         table = json.loads(text)
-        with visit.site.database.write() as session:  # not limited: who may serve follows from everybody's scans
-            claimed = forms.claim(session, f"batch:{nonce}", visit.actor.account_id, forms.Draft(content=text), now=visit.now)
+        with (
+            visit.site.database.write() as session
+        ):  # not limited: who may serve follows from everybody's scans
+            claimed = forms.claim(
+                session, f"batch:{nonce}", visit.actor.account_id, forms.Draft(content=text), now=visit.now
+            )
             if claimed is Claim.FIRST:
                 rows = read_rows(table, _known(session), visit.t)
                 if any(row.errors for row in rows):
-                    raise _Changed(rows)
+                    raise _Changed(rows)  # noqa: TRY301 - leaving the block is what rolls back
                 _create(visit, session, rows, nonce)
     except _Changed as changed:
         return _page(visit, changed.rows)
@@ -153,7 +164,9 @@ def _create(visit: Visit, session: Session, rows: list[Row], nonce: str) -> None
     for number, row in enumerate(rows):
         spec = channel_forms.spec_of(row.draft)
         try:
-            channel = service.create_channel(session, spec, actor=visit.actor.audit_name, now=visit.now, tz=visit.site.tz)
+            channel = service.create_channel(
+                session, spec, actor=visit.actor.audit_name, now=visit.now, tz=visit.site.tz
+            )
         except ScrmError as error:
             rows[number] = Row(row.line, row.draft, channel_forms.told(error, visit.t))
             raise _Changed(rows) from error
@@ -165,19 +178,29 @@ def _create(visit: Visit, session: Session, rows: list[Row], nonce: str) -> None
 
 def _made(visit: Visit, session: Session, nonce: str) -> list[tuple[Channel, ChannelCode | None]]:
     """The visitor's batch of this form, in its order. Raises NotFound."""
-    mine = (IdempotencyKey.token_id == visit.actor.account_id, IdempotencyKey.key == f"form:batch:{nonce[:LONGEST_NONCE]}")
+    mine = (
+        IdempotencyKey.token_id == visit.actor.account_id,
+        IdempotencyKey.key == f"form:batch:{nonce[:LONGEST_NONCE]}",
+    )
     body = session.scalar(select(IdempotencyKey.body).where(*mine))
     if not body:
         raise NotFound("batch_not_found", "没有这个批次")
     ids = json.loads(body)
     query = select(Channel, ChannelCode).outerjoin(ChannelCode, ChannelCode.channel_id == Channel.id)
-    rows = {row.Channel.id: (row.Channel, row.ChannelCode) for row in session.execute(query.where(Channel.id.in_(ids)))}
+    rows = {
+        row.Channel.id: (row.Channel, row.ChannelCode)
+        for row in session.execute(query.where(Channel.id.in_(ids)))
+    }
     return [rows[one] for one in ids if one in rows]
 
 
 def _zip(visit: Visit, nonce: str) -> Response:
     with visit.read() as session:
-        codes = [(channel.name, code.qr_url) for channel, code in _made(visit, session, nonce) if code and code.qr_url]
+        codes = [
+            (channel.name, code.qr_url)
+            for channel, code in _made(visit, session, nonce)
+            if code and code.qr_url
+        ]
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as packed:
         for number, (name, url) in enumerate(codes, 1):

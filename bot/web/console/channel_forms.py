@@ -106,7 +106,9 @@ def draft_of(details: ChannelDetails, name: str) -> Draft:
     channel = details.channel
     welcome = channel.welcomes[0] if channel.welcomes else {}
     kept = welcome.get("attachments") or []
-    links = [(one["link"].get("title", ""), one["link"].get("url", "")) for one in kept if one["msgtype"] == "link"]
+    links = [
+        (one["link"].get("title", ""), one["link"].get("url", "")) for one in kept if one["msgtype"] == "link"
+    ]
     return Draft(
         name=name,
         staff=details.staff,
@@ -116,8 +118,10 @@ def draft_of(details: ChannelDetails, name: str) -> Draft:
         backup_staff=details.backup_staff,
         text=welcome.get("text") or "",
         links=links,
-        images=[one["image"]["media"] for one in kept if one["msgtype"] == "image" and one["image"].get("media")],
-        tags=[tag.id for tag in details.tags],
+        images=[
+            one["image"]["media"] for one in kept if one["msgtype"] == "image" and one["image"].get("media")
+        ],
+        tags=[f"{tag.group}/{tag.name}" for tag in details.tags],
     )
 
 

@@ -16,8 +16,7 @@ from bot.web.failures import Closed
 from scrm.accounts.models import IdempotencyKey
 from scrm.accounts.queries import list_reps
 from scrm.channels import service
-from scrm.channels.queries import describe, get_channel
-from scrm.channels.queries import newest_images
+from scrm.channels.queries import describe, get_channel, newest_images
 from scrm.dialects import insert_ignore
 from scrm.errors import ScrmError
 from scrm.ids import new_token

@@ -12,15 +12,15 @@ from sqlalchemy.orm import Session
 
 from bot.api.channel_codes import CodeState, state_of
 from bot.web.bidi import plain
-from bot.web.console import channel_forms as forms
 from bot.web.console import changes, charts
+from bot.web.console import channel_forms as forms
 from bot.web.console.channel_forms import Draft, Errors
 from bot.web.console.channels import period_name, sees_costs
 from bot.web.console.door import Console, Visit
 from bot.web.console.drill import tools
 from bot.web.console.periods import read_period
-from bot.web.console.qr import SIZES
 from bot.web.console.phone import Phone, phone_of
+from bot.web.console.qr import SIZES
 from scrm.accounts.queries import list_reps
 from scrm.channels import service
 from scrm.channels.duty import DutyNow, duty_now

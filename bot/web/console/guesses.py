@@ -1,4 +1,4 @@
-"""How often a password may be guessed: counted per name and address, by all processes together where there is a Redis."""
+"""How often a password may be guessed: by name and address, of all processes together where there is a Redis."""
 
 from __future__ import annotations
 

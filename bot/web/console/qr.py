@@ -51,8 +51,15 @@ def svg(url: str, name: str = "", picture: bytes | None = None) -> bytes:
     else:
         code = segno.make(url, error="h", micro=False)
         width = code.symbol_size(scale=1, border=QUIET_ZONE)[0]
-        rows = (f"M{x} {y}h1v1h-1z" for y, row in enumerate(code.matrix_iter(border=QUIET_ZONE)) for x, dark in enumerate(row) if dark)
-        body = f'<path transform="scale({side / width:.6f})" shape-rendering="crispEdges" d="{"".join(rows)}"/>'
+        rows = (
+            f"M{x} {y}h1v1h-1z"
+            for y, row in enumerate(code.matrix_iter(border=QUIET_ZONE))
+            for x, dark in enumerate(row)
+            if dark
+        )
+        body = (
+            f'<path transform="scale({side / width:.6f})" shape-rendering="crispEdges" d="{"".join(rows)}"/>'
+        )
     text = ""
     if name:
         fit = f' textLength="{side - 80}" lengthAdjust="spacingAndGlyphs"' if len(name) > 16 else ""  # noqa: PLR2004

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Response
 
@@ -46,7 +47,9 @@ def register(console: Console) -> None:
                 raise NotFound("event_not_found", f"没有编号为 {event_id} 的事件")
             if not can_replay(row):
                 return show_event(visit, event_id, problem="event_not_now")
-        return _page(visit, event_id, try_event(visit.site.database, visit.site.corp, event_id, now=visit.now))
+        return _page(
+            visit, event_id, try_event(visit.site.database, visit.site.corp, event_id, now=visit.now)
+        )
 
     @console.post("/events/<int:event_id>/replay", "events.replay")
     def replay_event_page(visit: Visit, event_id: int) -> Response:
@@ -71,7 +74,11 @@ def _page(visit: Visit, event_id: int, trial: Trial) -> Response:
         changes=[_changed(visit, change) for change in trial.changes[:MOST]],
         more=max(0, len(trial.changes) - MOST),
         owed=[
-            (call.api, call.is_late, plain(json.dumps(_redactor.mapping(call.request), ensure_ascii=False, indent=2)))
+            (
+                call.api,
+                call.is_late,
+                plain(json.dumps(_redactor.mapping(call.request), ensure_ascii=False, indent=2)),
+            )
             for call in trial.owed
         ],
     )
@@ -80,10 +87,17 @@ def _page(visit: Visit, event_id: int, trial: Trial) -> Response:
 def _changed(visit: Visit, change: Change) -> Changed:
     word = "new" if change.before is None else "changed" if change.after else "gone"
     columns = [
-        (column, *(plain(shown(column, value, _redactor, visit.site.tz)) for value in (old, new)))
-        for column, old, new in change.columns
+        (column, _told(visit, column, old), _told(visit, column, new)) for column, old, new in change.columns
     ]
     table = visit.t.find(f"table_{change.table}") or change.table
     return Changed(
-        visit.t(f"trial_{word}"), table, change.key, change.before is None, [one for one in columns if one[2] != change.key]
+        visit.t(f"trial_{word}"),
+        table,
+        change.key,
+        change.before is None,
+        [one for one in columns if one[2] != change.key],
     )
+
+
+def _told(visit: Visit, column: str, value: Any) -> str:
+    return plain(shown(column, value, _redactor, visit.site.tz))

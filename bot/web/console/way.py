@@ -59,7 +59,8 @@ def way_of_event(visit: Visit, session: Session, row: InboxEvent, calls: Sequenc
     if row.sent_at is None:
         return lines
     sent = visit.calendar.moment(row.sent_at)
-    return [Line(sent, 0, visit.t("place_callback"), visit.t("step_arrived"), "", None, None, False), *lines]
+    place, text = visit.t("place_callback"), visit.t("step_arrived")
+    return [Line(sent, 0, place, text, "", None, None, is_trouble=False), *lines]
 
 
 def way_of_call(visit: Visit, session: Session, row: OutboxCall) -> list[Line]:
@@ -75,7 +76,9 @@ def _calls(session: Session, calls: Sequence[OutboxCall]) -> list[_Stop]:
     """Every step of these calls and their answers, in two queries."""
     attempts = attempts_of(session, calls)
     stops = [_stop(step) for row in calls for step in steps_of_call(row, attempts.get(row.id, []))]
-    return stops + [_Stop("answer", step) for answer in _answers(session, calls) for step in steps_of_event(answer)]
+    return stops + [
+        _Stop("answer", step) for answer in _answers(session, calls) for step in steps_of_event(answer)
+    ]
 
 
 def _answers(session: Session, calls: Sequence[OutboxCall]) -> list[InboxEvent]:
@@ -96,7 +99,9 @@ def _changes(session: Session, row: InboxEvent) -> Iterable[Found]:
     if contact is None:
         return []
     begin, at = min(row.sent_at or row.received_at, row.received_at), TimelineEntry.at
-    query = select(TimelineEntry).where(TimelineEntry.contact_id == contact.id, at >= begin, at <= row.done_at)
+    query = select(TimelineEntry).where(
+        TimelineEntry.contact_id == contact.id, at >= begin, at <= row.done_at
+    )
     entries = session.scalars(query.order_by(at, TimelineEntry.id).limit(MOST))
     caused = [entry for entry in entries if not entry.kind.startswith("followup.")]
     return [replace(step, at=row.done_at) for entry in caused for step in steps_of_entry(entry)]

@@ -248,25 +248,6 @@ def test_a_followup_is_kept_told_and_counted_as_the_first_response(world, make):
         ({"author": "me"}, "author"),
     ],
 )
-def test_a_comment_on_a_followup_is_kept_and_its_rep_is_told(world, make):
-    staff = make.staff()
-    contact = make.contact(staff=staff)
-    body = {"kind": "call", "content": "聊了报价", "staff": staff.userid}
-    followup = world.post(f"/contacts/{contact.id}/followups", body).json["id"]
-
-    made = world.post(f"/followups/{followup}/comments", {"text": "先问预算"})
-    own = world.post(f"/followups/{followup}/comments", {"text": "好的", "staff": staff.userid})
-
-    assert (made.status_code, own.status_code) == (201, 201)
-    assert made.json["author"] == "token:admin"
-    assert own.json["author"] == "staff:wangmin"
-    with world.database.read() as session:
-        (notice,) = session.query(OutboxCall).all()
-    assert (notice.api, notice.command["userid"]) == ("message/send", "wangmin")
-    assert world.post(f"/followups/{'0' * 26}/comments", {"text": "x"}).status_code == 404
-    assert world.post(f"/followups/{followup}/comments", {"text": ""}).status_code == 422
-
-
 def test_a_wrong_followup_is_refused_and_leaves_nothing(world, make, changes, field):
     make.staff()
     contact = make.contact()
@@ -404,3 +385,22 @@ def test_unknown_calls_are_traced_as_unknown(world, make):
         assert session.query(OutboxCall).one().state == CallState.UNKNOWN
     steps = [one["step"] for one in world.get("/trace?external_userid=wmAAA").json["items"]]
     assert steps == ["enqueued", "sending", "unknown"]
+
+
+def test_a_comment_on_a_followup_is_kept_and_its_rep_is_told(world, make):
+    staff = make.staff()
+    contact = make.contact(staff=staff)
+    body = {"kind": "call", "content": "聊了报价", "staff": staff.userid}
+    followup = world.post(f"/contacts/{contact.id}/followups", body).json["id"]
+
+    made = world.post(f"/followups/{followup}/comments", {"text": "先问预算"})
+    own = world.post(f"/followups/{followup}/comments", {"text": "好的", "staff": staff.userid})
+
+    assert (made.status_code, own.status_code) == (201, 201)
+    assert made.json["author"] == "token:admin"
+    assert own.json["author"] == "staff:wangmin"
+    with world.database.read() as session:
+        (notice,) = session.query(OutboxCall).all()
+    assert (notice.api, notice.command["userid"]) == ("message/send", "wangmin")
+    assert world.post(f"/followups/{'0' * 26}/comments", {"text": "x"}).status_code == 404
+    assert world.post(f"/followups/{followup}/comments", {"text": ""}).status_code == 422

@@ -36,7 +36,12 @@ def admin(enter: Enter) -> Browser:
 def channel(desk: Desk) -> Channel:
     desk.add(
         ChannelCode(
-            channel_id=desk.channel.id, state="ch_1", config_id="cfg1", qr_url=URL, users=[], updated_at=desk.now
+            channel_id=desk.channel.id,
+            state="ch_1",
+            config_id="cfg1",
+            qr_url=URL,
+            users=[],
+            updated_at=desk.now,
         )
     )
     return desk.channel
@@ -48,7 +53,10 @@ def modules(picture: Image.Image, count: int) -> list[list[bool]]:
     width = code.symbol_size(scale=1, border=QUIET_ZONE)[0]
     scale = picture.width // width
     left = (picture.width - width * scale) // 2 + QUIET_ZONE * scale + scale // 2
-    return [[picture.getpixel((left + x * scale, left + y * scale)) == 0 for x in range(count)] for y in range(count)]
+    return [
+        [picture.getpixel((left + x * scale, left + y * scale)) == 0 for x in range(count)]
+        for y in range(count)
+    ]
 
 
 @pytest.mark.parametrize("size", qr.SIZES)
@@ -92,11 +100,12 @@ def test_a_name_below_a_code_stays_text(desk: Desk, admin: Browser, channel: Cha
 
 def test_pictures_are_fetched_from_wecom_only(monkeypatch: pytest.MonkeyPatch):
     asked: list[str] = []
-    real, double = Pictures("https://qyapi.weixin.qq.com", is_double=False), Pictures(
-        "http://127.0.0.1:9100/qyapi", is_double=True
+    real, double = (
+        Pictures("https://qyapi.weixin.qq.com", is_double=False),
+        Pictures("http://127.0.0.1:9100/qyapi", is_double=True),
     )
     for pictures in (real, double):
-        monkeypatch.setattr(pictures, "_fetch", lambda url: asked.append(url))
+        monkeypatch.setattr(pictures, "_fetch", asked.append)
 
     for url in ("http://169.254.169.254/", "https://qpic.cn.evil.example/x", "file:///etc/passwd", URL):
         double.get(url)
@@ -150,8 +159,12 @@ def look(admin: Browser, content: bytes, name: str = "a.csv"):
 GOOD = [HEADER, ["A馆", "wangmin", "", "50", "您好"], ["B馆", "王敏", "展会", "", "欢迎"]]
 
 
-@pytest.mark.parametrize("content", [as_csv(GOOD), as_csv(GOOD, "gb18030"), as_xlsx(GOOD)], ids=["utf8", "gbk", "xlsx"])
-def test_a_sheet_is_looked_at_then_made_once_and_its_codes_come_as_a_file(desk: Desk, admin: Browser, content: bytes):
+@pytest.mark.parametrize(
+    "content", [as_csv(GOOD), as_csv(GOOD, "gb18030"), as_xlsx(GOOD)], ids=["utf8", "gbk", "xlsx"]
+)
+def test_a_sheet_is_looked_at_then_made_once_and_its_codes_come_as_a_file(
+    desk: Desk, admin: Browser, content: bytes
+):
     desk.tag(desk.contact, "展会")
     seen = look(admin, content)
     assert seen.status_code == 200, seen.text
@@ -163,10 +176,14 @@ def test_a_sheet_is_looked_at_then_made_once_and_its_codes_come_as_a_file(desk: 
 
     assert [answer.status_code for answer in answers] == [303, 303]
     with desk.product.database.write() as session:
-        made = list(session.scalars(select(Channel).where(Channel.name.in_(["A馆", "B馆"])).order_by(Channel.name)))
+        made = list(
+            session.scalars(select(Channel).where(Channel.name.in_(["A馆", "B馆"])).order_by(Channel.name))
+        )
         assert [(row.name, row.daily_limit) for row in made] == [("A馆", 50), ("B馆", None)]
         assert session.query(OutboxCall).filter_by(api="externalcontact/add_contact_way").count() == 2
-        for code in session.scalars(select(ChannelCode).where(ChannelCode.channel_id.in_([row.id for row in made]))):
+        for code in session.scalars(
+            select(ChannelCode).where(ChannelCode.channel_id.in_([row.id for row in made]))
+        ):
             code.config_id, code.qr_url = "cfg", URL
     place = answers[0].location
     assert "已创建 2 个渠道" in admin.get(place).text

@@ -92,5 +92,8 @@ def test_a_followup_of_a_foreign_customer_is_not_found(desk: Desk, enter: Enter,
     answer = browser.post(f"/console/followups/{followup.id}/comments", {"text": "x", "nonce": "n"})
 
     assert answer.status_code == 404
-    assert enter(Role.READONLY).post(f"/console/followups/{followup.id}/comments", {"text": "x"}).status_code == 403
+    assert (
+        enter(Role.READONLY).post(f"/console/followups/{followup.id}/comments", {"text": "x"}).status_code
+        == 403
+    )
     assert kept(desk) == []

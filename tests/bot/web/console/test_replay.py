@@ -100,22 +100,36 @@ def test_an_event_that_is_pruned_or_running_is_not_tried(desk: Desk, enter: Ente
     pruned, browser = added(desk, payload=None), enter(Role.ADMIN)
     running = add_event(desk, 2, state=EventState.LEASED)
 
-    assert [browser.get(f"/console/events/{row.id}/replay").status_code for row in (pruned, running)] == [409, 409]
+    assert [browser.get(f"/console/events/{row.id}/replay").status_code for row in (pruned, running)] == [
+        409,
+        409,
+    ]
     assert browser.get("/console/events/99/replay").status_code == 404
     assert enter(Role.SALES).get(f"/console/events/{pruned.id}/replay").status_code == 403
 
 
 def test_the_way_goes_from_the_callback_to_the_calls_answer(desk: Desk, enter: Enter):
     identify(desk, "wmSIM0000000000000000000000009")
-    event = added(desk, state=EventState.DONE, received_at=desk.now + timedelta(milliseconds=300))
+    later = [desk.now + timedelta(milliseconds=ms) for ms in (300, 350, 400, 600, 700)]
+    event = added(desk, state=EventState.DONE, received_at=later[0], done_at=later[1])
     desk.happened("scan.recorded", channel="上海展会")
-    call = add_call(desk, caused_by=event.id, state=CallState.SENT, errcode=0, lane="rep:wangmin")
-    add_event(desk, 7, kind="answer.externalcontact/get", lane="rep:wangmin", caused_by_call=call.id)
+    owed = {"created_at": later[2], "done_at": later[3]}
+    call = add_call(desk, caused_by=event.id, state=CallState.SENT, errcode=0, lane="rep:wangmin", **owed)
+    answer = {"received_at": later[3], "done_at": later[4], "caused_by_call": call.id}
+    add_event(desk, 7, kind="answer.externalcontact/get", lane="rep:wangmin", **answer)
 
     page = enter(Role.ADMIN).get(f"/console/events/{event.id}").text
 
     places = re.findall(r'class="place">([^<]+)<', page)
-    assert list(dict.fromkeys(places)) == ["回调", "收件箱", "处理程序", "数据变化", "待办箱", "接口调用", "返回结果"]
+    assert list(dict.fromkeys(places)) == [
+        "回调",
+        "收件箱",
+        "处理程序",
+        "数据变化",
+        "待办箱",
+        "接口调用",
+        "返回结果",
+    ]
     assert "扫描了渠道活码" in page
 
 
