@@ -111,7 +111,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "batch_file": ("表格文件（xlsx 或 csv）", "Sheet (xlsx or csv)"),
     "batch_hint": (
         "列：名称、成员、标签、每日上限、欢迎语，最多 200 行。成员填 userid 或姓名，多个用顿号隔开；标签写「组/名」。",
-        "Columns: name, staff, tags, daily limit, welcome; at most 200 rows. Staff by userid or name; tags: group/name.",
+        "Columns: name, staff, tags, daily limit, welcome; up to 200 rows. Staff by userid or name; tags: group/name.",
     ),
     "batch_example": ("下载示例表", "Download an example"),
     "batch_look": ("检查表格", "Check the sheet"),

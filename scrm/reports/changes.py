@@ -102,7 +102,9 @@ def _counted(session: Session, query: Select[int]) -> int:
     return session.scalar(select(func.count()).select_from(query.limit(MOST + 1).subquery())) or 0
 
 
-def _log_version(session: Session, newest: Select[*tuple[Any, ...]], waiting: Select[*tuple[Any, ...]]) -> Version:
+def _log_version(
+    session: Session, newest: Select[*tuple[Any, ...]], waiting: Select[*tuple[Any, ...]]
+) -> Version:
     rows = [tuple(row) for row in session.execute(newest)]
     first = tuple(int(number or 0) for number in session.execute(waiting).one())
     return (rows[0][0] if rows else 0), _digest([*rows, first])

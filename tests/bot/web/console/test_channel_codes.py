@@ -184,7 +184,7 @@ def test_a_sheet_is_looked_at_then_made_once_and_its_codes_come_as_a_file(
         for code in session.scalars(
             select(ChannelCode).where(ChannelCode.channel_id.in_([row.id for row in made]))
         ):
-            code.config_id, code.qr_url = "cfg", URL
+            code.config_id, code.qr_url = f"cfg-{code.id}", URL
     place = answers[0].location
     assert "已创建 2 个渠道" in admin.get(place).text
     packed = zipfile.ZipFile(io.BytesIO(admin.get(f"{place}/codes.zip").data))
