@@ -20,6 +20,7 @@ from bot.callbacks.intake import Intake
 from bot.callbacks.wecom import WecomReceiver
 from bot.config import Config
 from bot.health import health
+from bot.proxies import TrustedProxies
 from bot.web import Links, web
 from bot.wechat.crypto import CallbackCrypto
 from bot.wechat.redis_tokens import RedisBackend
@@ -112,10 +113,11 @@ def create_app(product: Product) -> APIFlask:
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,  # the API says its own limits
         WTF_CSRF_TIME_LIMIT=12 * 3600,  # as long as a session can last
     )
-    api = create_api(product.database, clock=product.clock, wake=product.wakeups.wake, tz=product.corp.tz)
+    api = create_api(product.database, clock=product.clock, wake=product.wakeups.wake, corp=product.corp)
     app.register_blueprint(api, url_prefix=PREFIX)
     app.register_blueprint(health(product.database, product.gate, product.clock, product.messages))
     app.register_blueprint(web(product))
+    app.wsgi_app = TrustedProxies(app.wsgi_app, product.config.server.trusted_proxies)  # type: ignore[method-assign]
     return app
 
 

@@ -81,6 +81,13 @@ class ServerSection(Section):
     threads: Annotated[Int, Field(ge=1, le=256)] = Field(
         8, description="Threads that serve pages and the REST API.", examples=[8]
     )
+    trusted_proxies: Annotated[
+        tuple[Annotated[Text, AfterValidator(checks.network)], ...], BeforeValidator(checks.as_list)
+    ] = Field(
+        (),
+        description="Networks of the proxies in front, whose X-Forwarded-For is believed; nobody else's is.",
+        examples=[["127.0.0.1/32"]],
+    )
 
 
 class DatabaseSection(Section):

@@ -187,6 +187,17 @@ def bind_host(value: str) -> str:
     return value
 
 
+def network(value: str) -> str:
+    """Accept an address or a network in CIDR form; a network of everybody is no trust."""
+    try:
+        found = ipaddress.ip_network(value)
+    except ValueError:
+        raise wrong("应当是网段或 IP,例如 10.0.0.0/8") from None
+    if found.prefixlen == 0:
+        raise wrong("不能信任所有地址,请写代理所在的网段")
+    return str(found)
+
+
 def database_url(value: str) -> str:
     """Accept the three databases, each with the driver we install, and one that outlives the process."""
     try:

@@ -7,7 +7,6 @@ whatever its content type, answer errors in English, and repeat every nested mod
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import tzinfo
 from functools import cache
 from typing import Any
 
@@ -21,6 +20,7 @@ from bot.api.catalogue import RESOURCES
 from bot.api.errors import http_failure
 from bot.api.routes import Route, Services
 from bot.api.serve import refuse, request_id, run_route
+from handlers.context import Corp
 from scrm.clock import Clock
 from scrm.db import Database
 
@@ -36,9 +36,9 @@ def all_routes() -> Iterator[Route]:
         yield from routes.items
 
 
-def create_api(database: Database, *, clock: Clock, wake: Callable[[], None], tz: tzinfo) -> APIBlueprint:
+def create_api(database: Database, *, clock: Clock, wake: Callable[[], None], corp: Corp) -> APIBlueprint:
     """The API as a blueprint for ``/api/v1``. ``wake`` is called after each commit that may have left work to do."""
-    services = Services(database, clock, wake, tz)
+    services = Services(database, clock, wake, corp)
     api = APIBlueprint("api", __name__, enable_openapi=False)
     for route in all_routes():
         view = _view(services, route)

@@ -14,7 +14,8 @@ from bot.api.people import Ref, StaffRef, contact_names, find_staff, get_staff, 
 from bot.api.routes import Call, Routes
 from bot.api.types import Answer, Body, Boundary, Id, Line, Moment, Page, PageQuery, end_of, start_of
 from scrm.contacts.service import get_contact
-from scrm.followups import service
+from scrm.followups import comments, service
+from scrm.followups.comments import Author, Notice
 from scrm.followups.models import Followup, FollowupKind
 from scrm.followups.queries import list_followups
 
@@ -49,6 +50,23 @@ class FollowupBody(Body):
     at: Moment | None = None
     next_step: Annotated[Line, Field(max_length=service.MAX_NEXT_STEP)] | None = None
     next_at: Moment | None = Field(None, description="下次跟进时间，须晚于现在")
+
+
+class CommentBody(Body):
+    """What is said about a follow-up."""
+
+    text: Annotated[Line, Field(min_length=1, max_length=comments.MAX_TEXT)]
+    staff: Id | None = Field(None, description="以这位员工的名义评论；不填为令牌本身")
+
+
+class CommentOut(Answer):
+    """A comment that was kept."""
+
+    id: str
+    followup_id: str
+    author: str
+    text: str
+    at: datetime
 
 
 class LogQuery(PageQuery):
@@ -88,6 +106,31 @@ def add_followup(call: Call, contact_id: str, body: FollowupBody) -> FollowupOut
         now=call.now,
     )
     return _out(call.session, [made])[0]
+
+
+@routes.post(
+    "/followups/<followup_id>/comments",
+    "评论一条跟进",
+    scope="followups.write",
+    status=201,
+    note="写跟进的员工会收到一条应用消息，每条评论一次。",
+)
+def add_followup_comment(call: Call, followup_id: str, body: CommentBody) -> CommentOut:
+    """A word to the rep about a follow-up, in the name of a member, or of the token."""
+    followup = comments.find_followup(call.session, followup_id)
+    rep = comments.writer_of(call.session, followup)
+    author = Author(call.actor, call.token.name)
+    if body.staff:
+        member = get_staff(call.session, body.staff)
+        author = Author(f"staff:{member.userid}", member.name, member.id)
+    corp = call.services.corp
+    notice = Notice(corp.agent_id, corp.profile_url(followup.contact_id, rep.userid, now=call.now))
+    made = comments.add_comment(
+        call.session, followup, text=body.text, author=author, notice=notice, now=call.now
+    )
+    return CommentOut(
+        id=made.id, followup_id=made.followup_id, author=made.author, text=made.text, at=made.at
+    )
 
 
 @routes.get("/followups", "跟进日志，最新的在前", scope="contacts.read")

@@ -21,6 +21,7 @@ from typing import Any, TypeVar, get_type_hints
 from sqlalchemy.orm import Session
 
 from bot.api.types import Answer, Body, Query
+from handlers.context import Corp
 from scrm.accounts.models import ApiToken
 from scrm.clock import Clock
 from scrm.db import Database
@@ -35,7 +36,11 @@ class Services:
     database: Database
     clock: Clock
     wake: Callable[[], None]
-    tz: tzinfo
+    corp: Corp
+
+    @property
+    def tz(self) -> tzinfo:
+        return self.corp.tz
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ def get_trace(call: Call, query: TraceQuery) -> TracePage:
     calls = _calls(call.session, contact)
     events = _events(call.session, query.external_userid, calls)
     found = [step for event in events for step in steps_of_event(event)]
-    found += [step for entry in _entries(call.session, contact) for step in _of_entry(entry)]
+    found += [step for entry in _entries(call.session, contact) for step in steps_of_entry(entry)]
     attempts = attempts_of(call.session, calls)
     found += [step for row in calls for step in steps_of_call(row, attempts.get(row.id, []))]
     found.sort(key=lambda step: (step.at, ORDER[step.step], step.call_id or 0, step.event_id or 0))
@@ -201,7 +201,7 @@ def _event_name(event: InboxEvent) -> str:
     return EVENTS.get(event.kind.rsplit(".", 1)[-1], event.kind)
 
 
-def _of_entry(entry: TimelineEntry) -> Iterable[Found]:
+def steps_of_entry(entry: TimelineEntry) -> Iterable[Found]:
     """What changed in the domain; outcomes of calls are told by the calls themselves."""
     if "call_id" not in entry.detail:
         yield Found(entry.at, Step.CHANGED, title(entry.kind, entry.detail), entry.kind)

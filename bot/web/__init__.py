@@ -19,6 +19,7 @@ from bot.web.links import Links
 from bot.web.sidebar import chat, edit, groups, home, todo, views
 from bot.web.sidebar import library as sidebar_library
 from bot.web.site import Platform, Site
+from bot.wechat.pictures import Pictures
 
 if TYPE_CHECKING:
     from bot.app import Product
@@ -62,6 +63,9 @@ def _site(product: Product) -> Site:
         base_url=config.app.base_url,
         is_secure=config.is_secure,
         sandbox_url=f"{api.scheme}://{api.netloc}" if is_local(config.wecom.api_base) else None,
+        corp=product.corp,
+        pictures=Pictures(config.wecom.api_base, is_double=is_local(config.wecom.api_base)),
+        redis_url=config.redis.url if config.runtime.mode == "cluster" else "",
         wake=product.wakeups.wake,
     )
 

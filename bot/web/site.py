@@ -17,7 +17,9 @@ from bot.check.steps import Connection
 from bot.web.links import Links
 from bot.web.texts import Words, choose
 from bot.web.times import Calendar
+from bot.wechat.pictures import Pictures
 from bot.wechat.wecom import WeComClient
+from handlers.context import Corp
 from scrm.accounts.look import Look
 from scrm.db import Database
 
@@ -47,6 +49,9 @@ class Site:
     base_url: str
     is_secure: bool
     sandbox_url: str | None
+    corp: Corp
+    pictures: Pictures
+    redis_url: str  # of a cluster; empty for one process
     wake: Callable[[], None]  # tells the workers that a commit may have left work to do
 
     @cached_property

@@ -98,17 +98,19 @@ def count_calls_since(session: Session, newest: int) -> int:
     return _counted(session, select(OutboxCall.id).where(OutboxCall.id > newest))
 
 
-def _counted(session: Session, query: Select[tuple[int]]) -> int:
+def _counted(session: Session, query: Select[int]) -> int:
     return session.scalar(select(func.count()).select_from(query.limit(MOST + 1).subquery())) or 0
 
 
-def _log_version(session: Session, newest: Select[Any], waiting: Select[Any]) -> Version:
+def _log_version(
+    session: Session, newest: Select[*tuple[Any, ...]], waiting: Select[*tuple[Any, ...]]
+) -> Version:
     rows = [tuple(row) for row in session.execute(newest)]
     first = tuple(int(number or 0) for number in session.execute(waiting).one())
     return (rows[0][0] if rows else 0), _digest([*rows, first])
 
 
-def _of(session: Session, query: Select[tuple[int, int]]) -> Version:
+def _of(session: Session, query: Select[int, int]) -> Version:
     newest, covered = session.execute(query).one()
     return int(newest or 0), int(covered or 0)
 

@@ -130,6 +130,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "task.postponed": ("推迟了[{staff}]的待办[：{title}]", "Task[ of {staff}] put off[: {title}]"),
     "group.joined": ("进入客户群[「{group}」][（{how}）]", "Joined the group[ “{group}”][ ({how})]"),
     "group.left": ("退出客户群[「{group}」][（{how}）]", "Left the group[ “{group}”][ ({how})]"),
+    "followup.commented": ("[{who}]评论了跟进[：{content}]", "Comment[ by {who}][: {content}]"),
     "profile.read": ("已更新客户资料", "Profile read from WeCom"),
     "message.received": ("收到[{kind}]消息[：{content}]", "Received a[ {kind}] message[: {content}]"),
     "menu.clicked": ("点击了菜单[「{names}」]", "Tapped the menu[ “{names}”]"),

@@ -161,6 +161,8 @@ BAD_VALUES = [
     ("server", "port", "80a", "应当是整数"),
     ("server", "port", 80.5, "应当是整数"),
     ("server", "threads", True, "应当是整数"),
+    ("server", "trusted_proxies", ["10.0.0.1/8"], "应当是网段或 IP"),
+    ("server", "trusted_proxies", ["0.0.0.0/0"], "不能信任所有地址"),
     ("database", "url", "", "不是可用的数据库地址"),
     ("database", "url", "lianke.db", "不是可用的数据库地址"),
     ("database", "url", "postgresql://a:b@c/d", "只支持"),

@@ -13,6 +13,7 @@ from bot.web.bidi import plain
 from bot.web.console import changes, logs
 from bot.web.console.door import Console, Visit, see_other
 from bot.web.console.events import short
+from bot.web.console.way import way_of_call
 from scrm.errors import Conflict, NotFound
 from scrm.outbox import queries, service
 from scrm.outbox.models import CallState, OutboxCall
@@ -45,6 +46,7 @@ def register(console: Console) -> None:
                 visit.record(session, "call:retried", "call", str(call_id))
         except Conflict:
             return _page(visit, call_id, problem="call_not_now")
+        visit.site.wake()
         return see_other(visit.url("call_page", call_id=call_id, done=1))
 
 
@@ -77,7 +79,7 @@ def _page(visit: Visit, call_id: int, *, problem: str = "") -> Response:
         row = session.get(OutboxCall, call_id)
         if row is None:
             raise NotFound("call_not_found", f"没有编号为 {call_id} 的调用")
-        steps = logs.steps_of_calls(session, [row])
+        lines = way_of_call(visit, session, row)
     waits = row.state is CallState.UNKNOWN and row.available_at is None
     is_stuck = row.state is CallState.FAILED or waits
     in_time = row.expires_at is None or row.expires_at > visit.now
@@ -92,7 +94,7 @@ def _page(visit: Visit, call_id: int, *, problem: str = "") -> Response:
         told=explanation(row.errcode, visit.t.language),
         reason=logs.reason(visit, short(row.reason)),
         command=plain(command),
-        way=logs.way(visit, steps),
+        way=lines,
         can_retry=is_stuck and in_time and visit.may("calls.retry"),
         is_done=request.args.get("done") == "1",
         problem=problem and visit.t(problem),

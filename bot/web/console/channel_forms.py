@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -14,6 +14,7 @@ from bot.web.contact.forms import clean
 from bot.web.texts import Words
 from scrm.accounts.hours import Hours
 from scrm.channels import checks
+from scrm.channels.queries import ChannelDetails
 from scrm.channels.rules import MAX_USERS, TEXT_MAX_BYTES, minutes
 from scrm.channels.spec import ChannelSpec
 from scrm.errors import ScrmError
@@ -101,6 +102,44 @@ def read(form: MultiDict[str, str], hours: Hours | None = None) -> Draft:
         cost=line("cost"),
         office=(hours or Hours()).schedule(),
     )
+
+
+def draft_of(details: ChannelDetails, name: str) -> Draft:
+    """The form that makes a channel like this one. Of several welcomes the first; hours by member stay behind."""
+    channel = details.channel
+    welcome = channel.welcomes[0] if channel.welcomes else {}
+    kept = welcome.get("attachments") or []
+    links = [
+        (one["link"].get("title", ""), one["link"].get("url", "")) for one in kept if one["msgtype"] == "link"
+    ]
+    return Draft(
+        name=name,
+        staff=details.staff,
+        shift=_shift_of(channel.schedule),
+        days=_days_of(channel.schedule),
+        daily_limit=str(channel.daily_limit or ""),
+        backup_staff=details.backup_staff,
+        text=welcome.get("text") or "",
+        links=links,
+        images=[
+            one["image"]["media"] for one in kept if one["msgtype"] == "image" and one["image"].get("media")
+        ],
+        tags=[f"{tag.group}/{tag.name}" for tag in details.tags],
+    )
+
+
+def _shift_of(schedule: Sequence[Mapping[str, Any]]) -> str:
+    if not schedule:
+        return ALWAYS
+    return OFFICE if [dict(one) for one in schedule] == [OFFICE_HOURS] else CUSTOM
+
+
+def _days_of(schedule: Sequence[Mapping[str, Any]]) -> dict[int, tuple[str, str]]:
+    days: dict[int, tuple[str, str]] = {}
+    for shift in schedule:
+        for day in shift.get("weekdays") or WEEK:
+            days.setdefault(day, (shift.get("from") or "00:00", shift.get("to") or "24:00"))
+    return days
 
 
 def problems(draft: Draft, words: Words) -> Errors:

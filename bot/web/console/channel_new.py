@@ -18,7 +18,7 @@ from scrm.accounts.hours import Hours, get_hours
 from scrm.accounts.models import IdempotencyKey
 from scrm.accounts.queries import list_reps
 from scrm.channels import service
-from scrm.channels.queries import newest_images
+from scrm.channels.queries import describe, get_channel, newest_images
 from scrm.dialects import insert_ignore
 from scrm.errors import ScrmError
 from scrm.ids import new_token
@@ -34,6 +34,9 @@ def register(console: Console) -> None:
     @console.get("/channels/new", "channels.write")
     def channel_new(visit: Visit) -> Response:
         # The placeholders stay placeholders: they are the operator's to use.
+        copied = request.args.get("copy", "")
+        if copied:
+            return _wizard(visit, _copy_of(visit, copied), new_token(12), {})
         sample = visit.t("welcome_sample", customer="{customer}", rep="{rep}")
         return _wizard(visit, Draft(text=sample, office=_hours(visit).schedule()), new_token(12), {})
 
@@ -70,6 +73,14 @@ def register(console: Console) -> None:
 def _hours(visit: Visit) -> Hours:
     with visit.read() as session:
         return get_hours(session)
+
+
+def _copy_of(visit: Visit, channel_id: str) -> Draft:
+    """The form filled with another channel, under a name of its own. Raises NotFound."""
+    with visit.read() as session:
+        details = describe(session, [get_channel(session, channel_id)])[channel_id]
+    name = visit.t("channel_copy_name", name=details.channel.name)[: forms.MAX_CHANNEL_NAME]
+    return forms.draft_of(details, name)
 
 
 def _preview(visit: Visit, draft: Draft, names: dict[str, str]) -> dict[str, object]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from flask import Response, make_response, redirect, request
@@ -14,11 +15,12 @@ from bot.web.bidi import plain
 from bot.web.console import changes, charts
 from bot.web.console import channel_forms as forms
 from bot.web.console.channel_forms import Draft, Errors
-from bot.web.console.channels import SIZES, period_name, sees_costs
+from bot.web.console.channels import period_name, sees_costs
 from bot.web.console.door import Console, Visit
 from bot.web.console.drill import tools
 from bot.web.console.periods import read_period
 from bot.web.console.phone import Phone, phone_of
+from bot.web.console.qr import SIZES
 from scrm.accounts.queries import list_reps
 from scrm.channels import service
 from scrm.channels.duty import DutyNow, duty_now
@@ -167,6 +169,7 @@ def _page(
         period_text=period_name(visit, period),
         stats=stats,
         chart=charts.bars([(day.day, day.new, 0) for day in stats.days]),
+        points=charts.points([(day.day, day.new, 0) for day in stats.days], contacts_of(visit, channel_id)),
         people=people,
         draft=draft or _draft(details),
         errors=errors or {},
@@ -176,6 +179,18 @@ def _page(
         **tools(visit),
         told=visit.t.find(TOLD.get(request.args.get("told", ""), "")),
     )
+
+
+def contacts_of(visit: Visit, channel_id: str) -> Callable[[date], str]:
+    """Where the customers are whom the channel brought on a day; nowhere for somebody who may not see them."""
+
+    def url(day: date) -> str:
+        iso = day.isoformat()
+        if not visit.may("contacts.read"):
+            return ""
+        return visit.url("contact_list", **{"channel": channel_id, "from": iso, "to": iso})
+
+    return url
 
 
 def _people(session: Session, details: ChannelDetails) -> list[Person]:

@@ -1,18 +1,15 @@
-"""``/console/channels``: which channel brings whom, at what cost; pictures of codes and of the library."""
+"""``/console/channels``: which channel brings whom, at what cost; pictures of the library."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-import segno
 from flask import Response, request
-from PIL import Image
 from sqlalchemy.orm import Session
 
-from bot.api.channel_codes import QUIET_ZONE, CodeState, state_of
+from bot.api.channel_codes import CodeState, state_of
 from bot.web import figures
 from bot.web.bidi import plain
 from bot.web.console import charts
@@ -20,16 +17,13 @@ from bot.web.console.door import Console, Visit
 from bot.web.console.drill import tools
 from bot.web.console.periods import Period, read_period
 from scrm.channels.models import ChannelCode, ChannelState
-from scrm.channels.queries import codes_of, get_channel, get_code, get_image
-from scrm.errors import NotFound
+from scrm.channels.queries import codes_of, get_image
 from scrm.reports.channels import ChannelRow, compare_channels
 from scrm.reports.trend import new_by_day
 
 PAGE = 50
 TREND_DAYS = 14
 TABS = ("all", *ChannelState)
-SIZES = (258, 430, 860, 1280)  # pixels, those that WeCom's own admin page offers
-_WHITE = 255
 
 
 @dataclass(frozen=True)
@@ -76,20 +70,6 @@ def register(console: Console) -> None:
             more=len(page) > at * PAGE,
             **tools(visit),
         )
-
-    @console.get("/channels/<channel_id>/qr/<int:size>.png", "channels.read")
-    def channel_qr(visit: Visit, channel_id: str, size: int) -> Response:
-        if size not in SIZES:
-            raise NotFound("qr_size", "没有这个尺寸")
-        with visit.read() as session:
-            get_channel(session, channel_id)
-            url = get_code(session, channel_id).qr_url
-        if not url:
-            raise NotFound("channel_code_missing", "企业微信还没有给出二维码")
-        answer = Response(qr_png(url, size), mimetype="image/png")
-        if "download" in request.args:
-            answer.headers["Content-Disposition"] = f'attachment; filename="channel-{channel_id}-{size}.png"'
-        return answer
 
     @console.get("/channels/images/<media_file_id>", "channels.read")
     def channel_image(visit: Visit, media_file_id: str) -> Response:
@@ -157,17 +137,3 @@ def _line(visit: Visit, row: ChannelRow, code: ChannelCode | None, trend: list[i
         points=charts.spark(trend),
         trend=trend,
     )
-
-
-def qr_png(url: str, size: int) -> bytes:
-    """A code exactly so many pixels wide: whole pixels a module, the rest added to the quiet zone."""
-    code = segno.make(url, error="m", micro=False)
-    scale = max(1, size // code.symbol_size(scale=1, border=QUIET_ZONE)[0])
-    drawn = io.BytesIO()
-    code.save(drawn, kind="png", scale=scale, border=QUIET_ZONE)
-    picture = Image.open(drawn).convert("L")
-    sheet = Image.new("L", (size, size), _WHITE)
-    sheet.paste(picture, ((size - picture.width) // 2, (size - picture.height) // 2))
-    out = io.BytesIO()
-    sheet.save(out, format="PNG", optimize=True)
-    return out.getvalue()

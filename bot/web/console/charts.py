@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 SPARK_WIDTH, SPARK_HEIGHT = 84, 20
 BAR_WIDTH, BAR_HEIGHT = 720, 160
@@ -77,6 +78,14 @@ def bars(days: Sequence[tuple[date, int, int]], labels: int = 8) -> Bars:
         )
     line = " ".join(f"{bar.label_x},{BAR_HEIGHT * (1 - bar.before / top):.1f}" for bar in made)
     return Bars(made, line, top)
+
+
+def points(days: Sequence[tuple[date, int, int]], url: Callable[[date], str]) -> list[dict[str, Any]]:
+    """The same days for charts.js, each with the address of its rows."""
+    return [
+        {"day": day.isoformat(), "now": value, "before": before, "url": url(day)}
+        for day, value, before in days
+    ]
 
 
 def _nice(most: int) -> int:

@@ -140,6 +140,7 @@ def _show(visit: Visit, contact_id: str, attempt: Attempt, status: int = 200) ->
         done=request.args.get("done") if request.args.get("done") in DONE else None,
         attempt=attempt,
         nonce=new_token(12),
+        is_wrong=request.args.get("wrong") == "comment",
         writers=[(row.userid, plain(row.name)) for row in _writers(card, me)],
         is_me=me is not None,
         reps=reps,

@@ -41,7 +41,10 @@ RAIL: tuple[tuple[str, ...], ...] = (
     ("overview", "o", ANYBODY),
     ("contact_list", "c", "contacts.read", "contact_page"),
     ("group_list", "h", "contacts.read", "group_page"),
-    ("channel_list", "q", "channels.read", "channel_page", "channel_new", "channel_make"),
+    (
+        *("channel_list", "q", "channels.read", "channel_page", "channel_new", "channel_make"),
+        *("channel_batch", "preview_batch", "make_batch", "batch_made"),
+    ),
     ("followup_log", "f", "contacts.read"),
     ("tag_catalogue", "t", "contacts.read", "tag_page", "tag_group_page"),
     ("staff_list", "p", "staff.read", "staff_page"),

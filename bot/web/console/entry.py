@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, make_response, redirect, request
 from flask_wtf.csrf import generate_csrf
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from bot.web.console.door import (
     ANYBODY,
@@ -19,32 +16,19 @@ from bot.web.console.door import (
     safe_next,
     set_cookie,
 )
+from bot.web.console.guesses import Guesses
 from bot.web.site import Screen, Site
 from scrm.accounts import logins
 from scrm.accounts.models import Account, LoginWay
 from scrm.audit import service as audit
 from scrm.errors import Invalid
 
-TRIES = RateLimitItemPerMinute(5, 15)  # wrong passwords per name and address in 15 minutes (ASVS 6.3.1)
 NAME_LENGTH = 64
-
-
-class Guesses:
-    """Counts wrong passwords per name and address: whoever guesses elsewhere does not lock the owner out."""
-
-    def __init__(self) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-
-    def is_over(self, username: str) -> bool:
-        return not self._limiter.test(TRIES, username.casefold(), address())
-
-    def count(self, username: str) -> None:
-        self._limiter.hit(TRIES, username.casefold(), address())
 
 
 def register(blueprint: Blueprint, site: Site, console: Console) -> None:
     """Put the pages at ``/console/login``, ``/console/password`` and ``/console/logout``."""
-    guesses = Guesses()
+    guesses = Guesses(site.redis_url)
 
     @blueprint.get("/console/login")
     def login() -> Response:
@@ -57,11 +41,11 @@ def register(blueprint: Blueprint, site: Site, console: Console) -> None:
         check_forgery(site)
         screen = Screen(site)
         username = request.form.get("username", "").strip()[:NAME_LENGTH]
-        if guesses.is_over(username):
+        if guesses.is_over(username, address()):
             return _ask(screen, username, "login_too_often", 429)
         account = _find(site, username, request.form.get("password", ""))
         if account is None:
-            guesses.count(username)
+            guesses.count(username, address())
             _record(site, screen, "login:refused", username)
             return _ask(screen, username, "login_wrong", 403)
         return _open(site, screen, account)

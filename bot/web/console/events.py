@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from bot.api.trace import steps_of_event
 from bot.redact import Redactor
 from bot.web.bidi import plain
 from bot.web.console import changes, logs
 from bot.web.console.door import Console, Visit, see_other
-from scrm.errors import Conflict, NotFound
-from scrm.inbox import queries, service
+from bot.web.console.way import way_of_event
+from scrm.errors import NotFound
+from scrm.inbox import queries
 from scrm.inbox.models import EventState, InboxEvent
 from scrm.outbox.queries import list_caused
 
@@ -31,18 +31,7 @@ def register(console: Console) -> None:
     @console.get("/events/<int:event_id>", "events.read")
     def event_page(visit: Visit, event_id: int) -> Response:
         logs.need_whole_reach(visit)
-        return _page(visit, event_id)
-
-    @console.post("/events/<int:event_id>/replay", "events.replay")
-    def replay_event_page(visit: Visit, event_id: int) -> Response:
-        logs.need_whole_reach(visit)
-        try:
-            with visit.write() as session:
-                service.replay(session, event_id, now=visit.now)
-                visit.record(session, "event:replayed", "event", str(event_id))
-        except Conflict:
-            return _page(visit, event_id, problem="event_not_now")
-        return see_other(visit.url("event_page", event_id=event_id, done=1))
+        return show_event(visit, event_id)
 
 
 def _list(visit: Visit) -> Response:
@@ -68,15 +57,20 @@ def _list(visit: Visit) -> Response:
     )
 
 
-def _page(visit: Visit, event_id: int, *, problem: str = "") -> Response:
+def can_replay(row: InboxEvent) -> bool:
+    """Whether the event may be run again now."""
+    return row.payload is not None and row.state not in (EventState.PENDING, EventState.LEASED)
+
+
+def show_event(visit: Visit, event_id: int, *, problem: str = "") -> Response:
+    """The page of one event; ``problem`` names what could not be done."""
     live = changes.watch(visit, "event", event_id)
     with visit.read() as session:
         row = session.get(InboxEvent, event_id)
         if row is None:
             raise NotFound("event_not_found", f"没有编号为 {event_id} 的事件")
         calls = list_caused(session, row.id)
-        steps = [*steps_of_event(row), *logs.steps_of_calls(session, calls)]
-    can_run = row.payload is not None and row.state not in (EventState.PENDING, EventState.LEASED)
+        lines = way_of_event(visit, session, row, calls)
     return visit.page(
         "console/event.html",
         409 if problem else 200,
@@ -86,9 +80,9 @@ def _page(visit: Visit, event_id: int, *, problem: str = "") -> Response:
         why=visit.t.find(f"inbox_{row.state.value}_why"),
         payload=None if row.payload is None else plain(_redactor.text(row.payload)),
         error=None if row.error is None else plain(_redactor.text(row.error)),
-        way=logs.way(visit, steps),
-        can_replay=can_run and visit.may("events.replay"),
-        is_done=request.args.get("done") == "1",
+        way=lines,
+        can_replay=can_replay(row) and visit.may("events.replay"),
+        is_done=request.args.get("done") == "replayed",
         problem=problem and visit.t(problem),
     )
 

@@ -19,13 +19,16 @@ from bot.web.console.contacts import Part
 from bot.web.console.door import Console, Visit
 from bot.web.console.filters import Asked
 from bot.web.console.listings import LISTINGS, FollowupFilter
+from bot.web.contact.stream import CommentLine, comment_lines
 from bot.web.times import Moment
 from scrm.accounts.models import Staff
 from scrm.accounts.queries import list_reps
 from scrm.accounts.roles import EXPORT
 from scrm.errors import Invalid
+from scrm.followups.comments import comments_of
 from scrm.followups.models import Followup, FollowupKind
 from scrm.followups.queries import list_followups
+from scrm.ids import new_token
 from scrm.reports.followups import RepFigures, count_followups, response_times
 
 FOLLOWUPS = LISTINGS["followups"]
@@ -71,6 +74,8 @@ class Line:
     contact_url: str
     content: str
     next: str
+    id: str
+    comments: list[CommentLine]
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,8 @@ def _log(visit: Visit) -> Response:
         answer=answer,
         period=period,
         lines=lines,
+        nonce=new_token(12),
+        is_wrong=request.args.get("wrong") == "comment",
         reps=figures,
         after=after,
         cursor=cursor,
@@ -166,6 +173,7 @@ def _page(
 def _lines(visit: Visit, session: Session, page: list[Followup]) -> list[Line]:
     people = staff_by_id(session, {row.staff_id for row in page})
     names = contact_names(session, {row.contact_id for row in page})
+    said = comments_of(session, [row.id for row in page])
     return [
         Line(
             at=visit.calendar.moment(row.at, name_today=False),
@@ -175,6 +183,8 @@ def _lines(visit: Visit, session: Session, page: list[Followup]) -> list[Line]:
             contact_url=visit.url("contact_page", contact_id=row.contact_id),
             content=plain(row.content),
             next=_next(visit, row),
+            id=row.id,
+            comments=comment_lines(visit, said.get(row.id, [])),
         )
         for row in page
     ]

@@ -1,42 +1,23 @@
-"""What the event log and the call log share: who may read them, their addresses' filters, the way as lines."""
+"""What the event log and the call log share: who may read them, and their addresses' filters."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
 from flask import request
-from sqlalchemy.orm import Session
 
-from bot.api.trace import ORDER, Found, attempts_of, steps_of_call
 from bot.web.console.door import Visit
-from bot.web.times import Moment
 from bot.wechat.errcodes import RULES
 from bot.wechat.errcodes_en import in_english
 from bot.wechat.reasons_en import reason_in_english
 from scrm.errors import Refused
-from scrm.outbox.models import OutboxCall
 
 PAGE = 50
 LONGEST_FILTER = 96
 State = TypeVar("State", bound=StrEnum)
 _ATTEMPT, _CODE = re.compile(r"第 (\d+) 次"), re.compile(r".+（(-?\d+)）")  # as bot.api.trace writes them
-TROUBLE = ("dead", "quarantined", "failed", "unknown", "expired")
-
-
-@dataclass(frozen=True)
-class Line:
-    """One step of a way."""
-
-    at: Moment
-    ms: int
-    text: str
-    detail: str
-    call_id: int | None
-    is_trouble: bool
 
 
 def need_whole_reach(visit: Visit) -> None:
@@ -64,28 +45,6 @@ def wanted_state(kind: type[State]) -> State | None:
     """The state in the address; None for any other word."""
     text = request.args.get("state", "")
     return kind(text) if text in [*kind] else None
-
-
-def steps_of_calls(session: Session, calls: Sequence[OutboxCall]) -> list[Found]:
-    """Every step of these calls, in one query more."""
-    attempts = attempts_of(session, calls)
-    return [step for row in calls for step in steps_of_call(row, attempts.get(row.id, []))]
-
-
-def way(visit: Visit, steps: Iterable[Found]) -> list[Line]:
-    """The steps in order, each with its time since the first."""
-    found = sorted(steps, key=lambda step: (step.at, ORDER[step.step], step.call_id or 0))
-    return [
-        Line(
-            visit.calendar.moment(step.at),
-            int((step.at - found[0].at).total_seconds() * 1000),
-            visit.t(f"step_{step.step.value}"),
-            reason(visit, step.detail or ""),
-            step.call_id,
-            step.step.value in TROUBLE,
-        )
-        for step in found
-    ]
 
 
 def reason(visit: Visit, text: str) -> str:

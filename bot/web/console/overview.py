@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from flask import Response, request
 
 from bot.web import figures
-from bot.web.console import changes, charts
+from bot.web.console import changes, charts, sheet
 from bot.web.console.channels import period_name
 from bot.web.console.door import ANYBODY, Console, Visit
 from bot.web.console.drill import tools
@@ -30,7 +31,11 @@ class Step:
 
 
 def register(console: Console) -> None:
-    """Put the page at ``/console``."""
+    """Put the page at ``/console``, and its days as a file."""
+
+    @console.get("/overview.csv", ANYBODY)
+    def overview_csv(visit: Visit) -> Response:
+        return _csv(visit)
 
     @console.get("", ANYBODY)
     def overview(visit: Visit) -> Response:
@@ -52,6 +57,7 @@ def register(console: Console) -> None:
             steps=None if begun.has_contacts else _steps(visit, begun),
             seen=seen,
             chart=charts.bars(days),
+            points=charts.points(days, lambda day: _contacts_of(visit, day)),
             channels=brought[:MOST_ROWS],
             direct=seen.total.new - sum(row.figures.new for row in rows),
             members=seen.members[:MOST_ROWS],
@@ -60,6 +66,23 @@ def register(console: Console) -> None:
             chart_text=visit.t("chart_text", period=period_name(visit, period), new=seen.total.new),
             **tools(visit),
         )
+
+
+def _contacts_of(visit: Visit, day: date) -> str:
+    iso = day.isoformat()
+    return visit.url("contact_list", **{"from": iso, "to": iso}) if visit.may("contacts.read") else ""
+
+
+def _csv(visit: Visit) -> Response:
+    period, t = read_period(request.args, visit.calendar), visit.t
+    with visit.read() as session:
+        seen = overview_of(session, start=period.start, end=period.end, tz=visit.site.tz)
+    header = [t(key) for key in ("day", "new", "chart_before", "lost", "followups")]
+    rows = (
+        [day.day.isoformat(), *map(str, (day.new, day.new_before, day.lost, day.followups))]
+        for day in seen.days
+    )
+    return sheet.answer(f"overview-{period.start}-{period.end}.csv", header, rows)
 
 
 def _answer(visit: Visit, seen: Overview, period: Period) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Any, TypeVar
@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 
 from bot.api import paging
 from bot.api.people import staff_by_id
-from bot.web.bidi import isolated
+from bot.web.bidi import isolated, plain
 from bot.web.site import Screen
 from bot.web.times import Moment
 from scrm.accounts.queries import staff_by_userid
 from scrm.contacts.queries import ContactCard
-from scrm.followups.models import Followup
+from scrm.followups.comments import comments_of
+from scrm.followups.models import Followup, FollowupComment
 from scrm.followups.queries import list_followups
 from scrm.timeline.models import TimelineEntry
 from scrm.timeline.queries import list_entries
@@ -52,6 +53,15 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class CommentLine:
+    """What somebody said about a follow-up."""
+
+    at: Moment
+    who: str
+    text: str
+
+
+@dataclass(frozen=True)
 class FollowupLine:
     """One follow-up in full."""
 
@@ -61,6 +71,8 @@ class FollowupLine:
     staff: str
     content: str
     next: str
+    id: str = ""
+    comments: list[CommentLine] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,18 @@ def followups(screen: Screen, session: Session, contact_id: str, *, cursor: str 
     rows = list_followups(session, before=before, limit=PAGE + 1, contact_id=contact_id)
     page, after = paging.cut(rows, PAGE, lambda row: (row.at, row.id))
     names = {key: staff.name for key, staff in staff_by_id(session, {row.staff_id for row in page}).items()}
-    return Stream(_by_day(screen, page, lambda row: _followup(screen, row, names)), after)
+    said = comments_of(session, [row.id for row in page])
+    return Stream(
+        _by_day(screen, page, lambda row: _followup(screen, row, names, said.get(row.id, []))), after
+    )
+
+
+def comment_lines(screen: Screen, comments: Sequence[FollowupComment]) -> list[CommentLine]:
+    """Comments as pages show them."""
+    return [
+        CommentLine(screen.calendar.moment(row.at), plain(row.author_name), plain(row.text))
+        for row in comments
+    ]
 
 
 def _by_day(screen: Screen, rows: Sequence[Row], line: Callable[[Row], Any]) -> list[tuple[str, list[Any]]]:
@@ -117,7 +140,9 @@ def _entry(screen: Screen, row: TimelineEntry, names: dict[str, str]) -> Entry:
     )
 
 
-def _followup(screen: Screen, row: Followup, names: dict[str, str]) -> FollowupLine:
+def _followup(
+    screen: Screen, row: Followup, names: dict[str, str], said: Sequence[FollowupComment]
+) -> FollowupLine:
     planned = [screen.calendar.day(row.next_at)] if row.next_at else []
     planned += [row.next_step] if row.next_step else []
     return FollowupLine(
@@ -127,6 +152,8 @@ def _followup(screen: Screen, row: Followup, names: dict[str, str]) -> FollowupL
         staff=names[row.staff_id],
         content=row.content,
         next=" · ".join(planned),
+        id=row.id,
+        comments=comment_lines(screen, said),
     )
 
 

@@ -35,7 +35,11 @@
     else if (event.key === "Enter") document.querySelector(".rows tr.is-chosen a.open")?.click();
   });
 
+  document.querySelectorAll("[data-print]").forEach((button) => { button.hidden = false; });
+  addEventListener("beforeprint", () => document.querySelectorAll("details.more:not(:has(form))").forEach((fold) => { fold.open = true; }));
+
   document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) print();
     const theme = event.target.closest("[data-theme-switch]");
     if (theme) { // kept for the account, and here for the login page
       theme.value = document.documentElement.dataset.bsTheme === "dark" ? "light" : "dark";

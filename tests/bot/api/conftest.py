@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from bot.api.app import create_api_app
+from handlers.context import Corp
 from scrm.accounts import tokens
 from scrm.accounts.models import Department, Staff, StaffDepartment
 from scrm.channels.models import Channel, ChannelCode
@@ -22,6 +23,7 @@ from scrm.db import Database
 from scrm.tags.models import ContactTag, Tag, TagGroup, TagSource
 
 TZ = ZoneInfo("Asia/Shanghai")
+CORP = Corp(TZ, 1000002, "https://crm.example.com")
 
 
 @dataclass
@@ -70,7 +72,7 @@ class World:
 @pytest.fixture
 def world(database: Database, now: datetime) -> World:
     made = World(database, now)
-    app = create_api_app(database, clock=lambda: made.now, wake=made.wake, tz=TZ)
+    app = create_api_app(database, clock=lambda: made.now, wake=made.wake, corp=CORP)
     made.client = app.test_client()
     with database.write() as session:
         for role in tokens.ROLES:

@@ -92,9 +92,9 @@ def _fresh(world, wake):
     """The same world, its API woken by ``wake``."""
     from bot.api.app import create_api_app
 
-    from .conftest import TZ  # noqa: TID252
+    from .conftest import CORP  # noqa: TID252
 
-    world.client = create_api_app(world.database, clock=lambda: world.now, wake=wake, tz=TZ).test_client()
+    world.client = create_api_app(world.database, clock=lambda: world.now, wake=wake, corp=CORP).test_client()
     return world
 
 

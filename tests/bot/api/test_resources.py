@@ -472,3 +472,22 @@ def test_task_for_the_past_says_where_it_is_wrong(world, make):
     contact = make.contact(staff=make.staff())
     answer = task(world, contact, due_at=world.now.isoformat())
     assert (answer.status_code, list(answer.json["error"]["fields"])) == (422, ["due_at"])
+
+
+def test_a_comment_on_a_followup_is_kept_and_its_rep_is_told(world, make):
+    staff = make.staff()
+    contact = make.contact(staff=staff)
+    body = {"kind": "call", "content": "聊了报价", "staff": staff.userid}
+    followup = world.post(f"/contacts/{contact.id}/followups", body).json["id"]
+
+    made = world.post(f"/followups/{followup}/comments", {"text": "先问预算"})
+    own = world.post(f"/followups/{followup}/comments", {"text": "好的", "staff": staff.userid})
+
+    assert (made.status_code, own.status_code) == (201, 201)
+    assert made.json["author"] == "token:admin"
+    assert own.json["author"] == "staff:wangmin"
+    with world.database.read() as session:
+        (notice,) = session.query(OutboxCall).all()
+    assert (notice.api, notice.command["userid"]) == ("message/send", "wangmin")
+    assert world.post(f"/followups/{'0' * 26}/comments", {"text": "x"}).status_code == 404
+    assert world.post(f"/followups/{followup}/comments", {"text": ""}).status_code == 422

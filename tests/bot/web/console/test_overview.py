@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -120,3 +122,19 @@ def test_charts_of_nothing_and_of_much():
     chart = charts.bars([(date(2026, 11, 22), 0, 3), (date(2026, 11, 23), 170, 0)])
     assert chart.top == 200
     assert [(bar.height, bar.label) for bar in chart.bars] == [(0.0, "11-22"), (136.0, "11-23")]
+
+
+def test_the_charts_days_open_their_rows_and_come_as_a_file(desk: Desk, enter: Callable[..., Browser]):
+    admin = enter(Role.ADMIN)
+    page = admin.get("/console?range=7").text
+    days = json.loads(html.unescape(re.findall(r"data-days='([^']+)'", page)[0]))
+    sheet = admin.get("/console/overview.csv?range=7")
+
+    today = desk.now.astimezone(desk.product.corp.tz).date().isoformat()
+    assert [days[-1][key] for key in ("day", "now", "before")] == [today, 1, 0]
+    assert days[-1]["url"] == f"/console/contacts?from={today}&to={today}"
+    assert "vendor/echarts" in page
+    assert "<svg" in page
+    assert sheet.mimetype == "text/csv"
+    assert f"{today},1,0,0,0" in sheet.text
+    assert len(sheet.text.splitlines()) == 8
