@@ -161,8 +161,6 @@ BAD_VALUES = [
     ("server", "port", "80a", "应当是整数"),
     ("server", "port", 80.5, "应当是整数"),
     ("server", "threads", True, "应当是整数"),
-    ("server", "trusted_proxies", ["10.0.0.1/8"], "应当是网段或 IP"),
-    ("server", "trusted_proxies", ["0.0.0.0/0"], "不能信任所有地址"),
     ("database", "url", "", "不是可用的数据库地址"),
     ("database", "url", "lianke.db", "不是可用的数据库地址"),
     ("database", "url", "postgresql://a:b@c/d", "只支持"),
@@ -204,6 +202,16 @@ def test_wrong_value_is_named_with_path_reason_and_example(
     message = found[f"[{section}] {key}"]
     assert words in message
     assert f"例:{key} = " in message
+
+
+@pytest.mark.parametrize(
+    ("network", "words"), [("10.0.0.1/8", "应当是网段或 IP"), ("0.0.0.0/0", "不能信任所有地址")]
+)
+def test_a_proxy_network_must_be_one_and_not_everybody(tmp_path: Path, network: str, words: str) -> None:
+    found = mistakes(write(tmp_path, server={"trusted_proxies": [network]}))
+
+    assert list(found) == ["[server] trusted_proxies 第 1 项"]
+    assert words in found["[server] trusted_proxies 第 1 项"]
 
 
 @pytest.mark.parametrize("field", ["name", "app_id", "secret", "token", "encoding_aes_key", "api_base"])

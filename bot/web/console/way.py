@@ -56,7 +56,7 @@ class _Stop:
 def way_of_event(visit: Visit, session: Session, row: InboxEvent, calls: Sequence[OutboxCall]) -> list[Line]:
     """From WeCom's sending to the answers of the calls that the event caused."""
     stops = [_stop(step) for step in (*steps_of_event(row), *_changes(session, row))]
-    lines = [*_lines(visit, [*stops, *_calls(session, calls)], row.received_at)]
+    lines = _lines(visit, [*stops, *_after(_calls(session, calls), row.done_at)], row.received_at)
     if row.sent_at is None:
         return lines
     sent = visit.calendar.moment(row.sent_at)
@@ -67,6 +67,16 @@ def way_of_event(visit: Visit, session: Session, row: InboxEvent, calls: Sequenc
 def way_of_call(visit: Visit, session: Session, row: OutboxCall) -> list[Line]:
     """From the moment it was owed to its answer."""
     return _lines(visit, _calls(session, [row]), row.created_at)
+
+
+def _after(stops: Sequence[_Stop], done_at: datetime | None) -> list[_Stop]:
+    """Calls are noted while the handler runs, and count from its end: they are committed together."""
+    if done_at is None:
+        return list(stops)
+    return [
+        _Stop(one.place, replace(one.found, at=max(one.found.at, done_at))) if one.place == "outbox" else one
+        for one in stops
+    ]
 
 
 def _stop(step: Found) -> _Stop:

@@ -5,7 +5,7 @@
   const colour = (node, name, usual) => getComputedStyle(node).getPropertyValue(name).trim() || usual;
 
   const option = (box, days) => {
-    const pale = colour(box, "--quiet", "#6b7280"), edge = colour(box, "--edge", "#e0e4ea"), main = colour(box, "--chart", "#2f5fd0");
+    const pale = colour(box, "--chart-pale", "#6b7280"), edge = colour(box, "--chart-edge", "#e0e4ea"), main = colour(box, "--chart", "#2f5fd0");
     const series = [{ type: "bar", name: box.dataset.now, data: days.map((day) => day.now), barMaxWidth: 36, itemStyle: { color: main, borderRadius: [2, 2, 0, 0] } }];
     if (box.dataset.before) series.push({ type: "line", name: box.dataset.before, data: days.map((day) => day.before), showSymbol: days.length === 1, symbolSize: 6, lineStyle: { color: pale, type: "dashed", width: 1.5, opacity: 0.7 }, itemStyle: { color: pale } });
     return {
