@@ -201,7 +201,8 @@ def _holders(session: Session, phones: set[str]) -> dict[str, str]:
     named = select(ContactIdentity.value, ContactIdentity.contact_id).where(
         ContactIdentity.kind == IdentityKind.PHONE, ContactIdentity.value.in_(by_index)
     )
-    return {by_index[index]: key for query in (named, owned) for index, key in session.execute(query)}
+    found = (row for query in (named, owned) for row in session.execute(query))
+    return {by_index[index]: key for index, key in found if index}
 
 
 def _channels(session: Session, names: set[str]) -> dict[str, str]:

@@ -227,7 +227,7 @@ def _append(session: Session, item: Item) -> None:
         count, last = session.execute(inside).one()
     if count >= MOST_ITEMS:
         raise Conflict("folder_full", f"一个文件夹最多 {MOST_ITEMS} 条，请换一个文件夹")
-    item.position = 0 if last is None else last + 1
+    item.position = (last or 0) + 1 if count else 0
     session.add(item)
     session.flush()
 

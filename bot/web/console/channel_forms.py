@@ -104,8 +104,11 @@ def read(form: MultiDict[str, str], hours: Hours | None = None) -> Draft:
     )
 
 
-def draft_of(details: ChannelDetails, name: str) -> Draft:
-    """The form that makes a channel like this one. Of several welcomes the first; hours by member stay behind."""
+def draft_of(details: ChannelDetails, name: str, hours: Hours) -> Draft:
+    """The form that makes a channel like this one. Of several welcomes the first; hours by member stay behind.
+
+    ``hours`` are the corp's.
+    """
     channel = details.channel
     welcome = channel.welcomes[0] if channel.welcomes else {}
     kept = welcome.get("attachments") or []
@@ -115,7 +118,7 @@ def draft_of(details: ChannelDetails, name: str) -> Draft:
     return Draft(
         name=name,
         staff=details.staff,
-        shift=_shift_of(channel.schedule),
+        shift=_shift_of(channel.schedule, hours),
         days=_days_of(channel.schedule),
         daily_limit=str(channel.daily_limit or ""),
         backup_staff=details.backup_staff,
@@ -125,13 +128,14 @@ def draft_of(details: ChannelDetails, name: str) -> Draft:
             one["image"]["media"] for one in kept if one["msgtype"] == "image" and one["image"].get("media")
         ],
         tags=[f"{tag.group}/{tag.name}" for tag in details.tags],
+        office=hours.schedule(),
     )
 
 
-def _shift_of(schedule: Sequence[Mapping[str, Any]]) -> str:
+def _shift_of(schedule: Sequence[Mapping[str, Any]], hours: Hours) -> str:
     if not schedule:
         return ALWAYS
-    return OFFICE if [dict(one) for one in schedule] == [OFFICE_HOURS] else CUSTOM
+    return OFFICE if [dict(one) for one in schedule] == hours.schedule() else CUSTOM
 
 
 def _days_of(schedule: Sequence[Mapping[str, Any]]) -> dict[int, tuple[str, str]]:

@@ -80,7 +80,7 @@ def _copy_of(visit: Visit, channel_id: str) -> Draft:
     with visit.read() as session:
         details = describe(session, [get_channel(session, channel_id)])[channel_id]
     name = visit.t("channel_copy_name", name=details.channel.name)[: forms.MAX_CHANNEL_NAME]
-    return forms.draft_of(details, name)
+    return forms.draft_of(details, name, _hours(visit))
 
 
 def _preview(visit: Visit, draft: Draft, names: dict[str, str]) -> dict[str, object]:
