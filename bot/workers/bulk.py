@@ -43,7 +43,7 @@ def tag_contacts(run: Run) -> None:
             held = _held(session, chunk, tags)
             for place, contact_id in enumerate(chunk, at):
                 open_to = [key for key in tags if place in only.get(key, (place,))]
-                has = held.get(contact_id, frozenset())
+                has: set[str] = held.get(contact_id, set())
                 wanted = {
                     "add": [tags[key] for key in open_to if key in run.params["add"] and key not in has],
                     "remove": [tags[key] for key in open_to if key in run.params["remove"] and key in has],
