@@ -6,7 +6,7 @@ that tags can be put back as they were by the opposite job.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -43,7 +43,7 @@ def tag_contacts(run: Run) -> None:
             held = _held(session, chunk, tags)
             for place, contact_id in enumerate(chunk, at):
                 open_to = [key for key in tags if place in only.get(key, (place,))]
-                has: Collection[str] = held.get(contact_id, frozenset())
+                has: set[str] = held.get(contact_id, set())
                 wanted = {
                     "add": [tags[key] for key in open_to if key in run.params["add"] and key not in has],
                     "remove": [tags[key] for key in open_to if key in run.params["remove"] and key in has],
