@@ -13,7 +13,7 @@ from bot.web.contact import reveal
 from bot.web.site import STATIC
 from scrm.accounts.roles import Reach, Role
 from scrm.audit.models import AuditEntry
-from scrm.contacts.models import Contact, Relation, RelationState
+from scrm.contacts.models import Contact, ContactIdentity, IdentityKind, Relation, RelationState
 from scrm.contacts.service import set_phone
 from scrm.outbox.models import OutboxCall
 from scrm.tags.models import ContactTag, Tag, TagGroup
@@ -157,6 +157,9 @@ def test_wrong_details_are_said_at_the_place_and_nothing_is_lost(
     with rep.product.database.write() as session:
         set_phone(other := Contact(name="别人", created_at=rep.now), "13711112222")
         session.add(other)
+        session.flush()
+        held = {"kind": IdentityKind.PHONE, "value": str(other.phone_index), "created_at": rep.now}
+        session.add(ContactIdentity(contact_id=other.id, **held))
 
     answer = send(rep, "details", **{"company": "甲", "remark": "乙", **fields})
 
