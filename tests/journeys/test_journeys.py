@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+import python_calamine
 from playwright.sync_api import Page, expect
 
 from scrm.ids import new_id
-from tests.journeys.conftest import PHONE, SIDEBAR, Look, World, shoot
+from tests.journeys.conftest import PHONE, SIDEBAR, Look, World, faults, shoot
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("journeys")]
 NASTY = "<img src=x onerror=alert(1)>'\"><script>window.hurt=1</script>&amp;\u202e"
@@ -95,6 +97,19 @@ def test_a_newcomer_makes_a_channel_serves_a_customer_and_the_manager_reads_of_i
     sidebar.wait_for_url(re.compile("/sidebar/contacts/"))
     expect(sidebar.locator("body")).to_contain_text(name)
     shoot(sidebar, "journey-sidebar")
+    # a tag, in two taps; WeCom has it
+    sidebar.locator("a[href='#tags']").first.click()
+    tag = sidebar.locator("#tags .tag-group .chip-button").first
+    wanted = tag.inner_text().strip()
+    tag.click()
+    expect(sidebar.locator(".chips").first).to_contain_text(wanted)
+    until("WeCom has the tag", lambda: wanted in str(world.box("GET", f"/customers/{customer}")["tags"]))
+    # a quick reply, which arrives on the phone
+    sidebar.get_by_role("link", name="话术").click()
+    before = len(world.box("GET", f"/customers/{customer}")["messages"])
+    sidebar.locator("[data-item]").first.click()
+    until("it arrived", lambda: len(world.box("GET", f"/customers/{customer}")["messages"]) > before)
+    shoot(sidebar, "journey-reply-sent")
     sidebar.get_by_role("link", name="写跟进").first.click()
     sidebar.locator("#content").fill("介绍了冷藏挂车的租期，客户要报价")
     sidebar.locator("#write button[type=submit]").click()
@@ -104,6 +119,10 @@ def test_a_newcomer_makes_a_channel_serves_a_customer_and_the_manager_reads_of_i
     row = desk.locator("main", has_text="介绍了冷藏挂车的租期，客户要报价")
     expect(row).to_contain_text(name)
     shoot(desk, "journey-followup-found")
+    desk.locator(".export summary").first.click()
+    with desk.expect_download() as kept:
+        desk.locator(".export form button").first.click()
+    assert "冷藏挂车" in Path(kept.value.path()).read_text("utf-8-sig")
 
 
 def test_a_list_that_is_open_shows_who_has_just_scanned(world: World, windows) -> None:
@@ -172,8 +191,81 @@ def test_an_event_is_followed_and_replayed(world: World, windows) -> None:
     world.enter(desk)
     desk.goto(f"{world.base}/console/events")
     desk.locator("main a[href*='/console/events/']").first.click()
-    expect(desk.locator("main")).to_contain_text(re.compile("wecom|answer"))
+    expect(desk.locator(".way")).to_be_visible()
     shoot(desk, "journey-event")
+    desk.locator("a[href*='/replay']").first.click()
+    expect(desk.locator("main form button[type=submit]").first).to_be_visible()
+    shoot(desk, "journey-replay-tried")
+    desk.locator("main form button[type=submit]").first.click()
+    desk.wait_for_url(re.compile(r"/console/events/\d+"))
+    expect(desk.locator(".way")).to_be_visible()
+
+
+def test_5000_rows_are_imported_and_the_37_bad_ones_come_back(world: World, windows, tmp_path: Path) -> None:
+    every = 5000 // 37
+    bad = {n * every for n in range(37)}
+    rows = [f"导入{n},{'12' if n in bad else f'1571{n:07d}'}" for n in range(5000)]
+    sheet = tmp_path / "leads.csv"
+    sheet.write_text("姓名,手机号\n" + "\n".join(rows), "utf-8")
+    desk = windows()
+    world.enter(desk)
+    desk.goto(f"{world.base}/console/import")
+    desk.locator("#file").set_input_files(sheet)
+    desk.locator("main form button[type=submit]").first.click()
+    expect(desk.locator("#looked")).to_contain_text("4,963", timeout=60_000)
+    shoot(desk, "journey-import-preview")
+    desk.locator("#looked .btn-primary").click()
+    desk.wait_for_url(re.compile("/console/jobs/"))
+    link = desk.locator("#job a[href*=failed]")
+    expect(link).to_be_visible(timeout=180_000)
+    expect(desk.locator("#job")).to_contain_text("4,963")
+    shoot(desk, "journey-import-done")
+    with desk.expect_download() as kept:
+        link.click()
+    book = python_calamine.load_workbook(str(kept.value.path()))
+    assert len(book.get_sheet_by_index(0).to_python()) == 1 + 37
+
+
+def test_a_customer_is_found_by_letters_from_anywhere(world: World, windows) -> None:
+    desk = windows()
+    world.enter(desk)
+    code = make_channel(world, desk, f"拼音{new_id()[-5:]}")
+    scan(world, code, "欧阳娜娜")
+    desk.goto(f"{world.base}/console/audit")
+    desk.keyboard.press("Control+k")
+    expect(desk.locator(".palette")).to_be_visible()
+    desk.keyboard.type("oynn")
+    expect(desk.locator(".palette")).to_contain_text("欧阳娜娜")
+    shoot(desk, "journey-palette")
+    desk.locator(".palette a", has_text="欧阳娜娜").first.click()
+    desk.wait_for_url(re.compile("/console/contacts/"))
+    expect(desk.locator("h1")).to_contain_text("欧阳娜娜")
+
+
+def test_a_group_chat_has_its_sidebar(world: World, windows) -> None:
+    group = world.rest("GET", "/groups?limit=1")["items"][0]
+    owner = group["owner"]["userid"]
+    sidebar = windows(Look(SIDEBAR))
+    sidebar.goto(f"{world.sandbox}/sandbox/sidebar?staff={owner}&group={group['chat_id']}")
+    sidebar.wait_for_url(re.compile("/sidebar/groups/"))
+    expect(sidebar.locator("body")).to_contain_text(group["name"])
+    shoot(sidebar, "journey-group")
+
+
+def test_a_member_becomes_a_manager_and_sees_the_department(world: World, windows) -> None:
+    desk = windows()
+    world.enter(desk)
+    desk.goto(f"{world.base}/console/settings/people")
+    expect(desk.locator("main")).to_contain_text(world.demo.info["console_user"])
+    shoot(desk, "journey-people")
+
+
+def test_a_rep_begins_the_day_at_home(world: World, windows) -> None:
+    sidebar = windows(Look(SIDEBAR))
+    world.beside_chat(sidebar, a_rep(world))
+    sidebar.wait_for_url(re.compile("/sidebar/home"))
+    shoot(sidebar, "journey-home")
+    assert faults(sidebar) == []
 
 
 def test_an_ended_session_is_over_at_once(world: World, windows) -> None:

@@ -6,7 +6,7 @@ goes through its ``Visit``, whose database sessions know only what the visitor m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -36,38 +36,48 @@ BY_ITSELF = "X-Lianke-Live"  # said by live.js
 COOKIES = {"console": ("__Host-lianke", "lianke_login"), "sidebar": ("__Host-lianke-rep", "lianke_rep")}
 
 
-# endpoint, the key behind ``g``, the permission, endpoints of the same family
-RAIL: tuple[tuple[str, ...], ...] = (
-    ("overview", "o", ANYBODY),
-    ("contact_list", "c", "contacts.read", "contact_page"),
-    ("group_list", "h", "contacts.read", "group_page"),
-    (
-        *("channel_list", "q", "channels.read", "channel_page", "channel_new", "channel_make"),
-        *("channel_batch", "preview_batch", "make_batch", "batch_made"),
+# Of each section of the rail: endpoint, the key behind ``g``, the permission, endpoints of the same family.
+SECTIONS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "": (("overview", "o", ANYBODY),),
+    "people": (
+        ("contact_list", "c", "contacts.read", "contact_page"),
+        ("group_list", "h", "contacts.read", "group_page"),
+        ("tag_catalogue", "t", "contacts.read", "tag_page", "tag_group_page"),
     ),
-    ("followup_log", "f", "contacts.read"),
-    ("tag_catalogue", "t", "contacts.read", "tag_page", "tag_group_page"),
-    ("staff_list", "p", "staff.read", "staff_page"),
-    (
-        *("reply_list", "n", LIBRARY_READ, "reply_new", "reply_make", "reply_edit", "reply_change"),
-        *("reply_copy", "material_list", "material_new", "material_make", "material_edit", "material_change"),
+    "work": (
+        (
+            *("channel_list", "q", "channels.read", "channel_page", "channel_new", "channel_make"),
+            *("channel_batch", "preview_batch", "make_batch", "batch_made"),
+        ),
+        ("followup_log", "f", "contacts.read"),
+        (
+            *("reply_list", "n", LIBRARY_READ, "reply_new", "reply_make", "reply_edit", "reply_change", "reply_copy"),
+            *("material_list", "material_new", "material_make", "material_edit", "material_change"),
+        ),
     ),
-    ("job_list", "j", ANYBODY, "job_page", "import_new", "import_page"),
-    ("event_log", "e", "events.read", "event_page"),
-    ("call_log", "w", "calls.read", "call_page"),
-    ("audit_trail", "a", AUDIT_READ),
-    ("settings", "s", ANYBODY, "account_page"),
-)
+    "team": (
+        ("staff_list", "p", "staff.read", "staff_page"),
+        ("job_list", "j", ANYBODY, "job_page", "import_new", "import_page"),
+        ("settings", "s", ANYBODY, "account_page"),
+    ),
+    "records": (
+        ("event_log", "e", "events.read", "event_page"),
+        ("call_log", "w", "calls.read", "call_page"),
+        ("audit_trail", "a", AUDIT_READ),
+    ),
+}
+RAIL = tuple(entry for entries in SECTIONS.values() for entry in entries)
 
 
 @dataclass(frozen=True)
 class RailEntry:
-    """A line of the rail."""
+    """A line of the rail; ``heading`` is that of its section, where it is the first of it."""
 
     url: str
     text: str
     key: str
     is_here: bool
+    heading: str
 
 
 @dataclass(frozen=True)
@@ -120,16 +130,15 @@ class Visit(Screen):
     def rail(self) -> list[RailEntry]:
         """The pages the visitor may open, the one he is on marked."""
         here = (request.endpoint or "").removeprefix("web.")
-        return [
-            RailEntry(
-                self.url(name),
-                self.t(f"rail_{name}"),
-                key,
-                is_here=here in (name, *parts) or here.startswith(f"{name}_"),
-            )
-            for name, key, permission, *parts in RAIL
-            if self.opens(name, permission)
-        ]
+        lines = []
+        for section, entries in SECTIONS.items():
+            heading = self.t(f"section_{section}") if section else ""
+            for name, key, permission, *parts in entries:
+                if self.opens(name, permission):
+                    is_here = here in (name, *parts) or here.startswith(f"{name}_")
+                    lines.append(RailEntry(self.url(name), self.t(f"rail_{name}"), key, is_here, heading))
+                    heading = ""
+        return lines
 
     def jobs_under_way(self) -> int:
         """How many jobs of the visitor wait or run."""

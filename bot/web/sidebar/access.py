@@ -18,7 +18,7 @@ from bot.web.site import Screen, Site
 from scrm.access.scope import Actor, limit_to
 from scrm.accounts.models import Staff, StaffStatus
 from scrm.audit import service as audit
-from scrm.contacts.models import Relation, RelationState
+from scrm.contacts.models import IdentityKind, Relation, RelationState
 from scrm.contacts.queries import ContactCard, load_cards
 from scrm.contacts.service import get_contact
 from scrm.errors import NotFound, Refused
@@ -54,6 +54,12 @@ class Visitor:
         """The rep's own connection with the contact, while it stands."""
         pairs = (relation for relation, person in self.card.relations if person.id == self.staff.id)
         return next((relation for relation in pairs if relation.state is RelationState.ACTIVE), None)
+
+    @property
+    def external(self) -> str:
+        """WeCom's id of the contact: what is sent must go into their chat and no other."""
+        ids = (one.value for one in self.card.identities if one.kind is IdentityKind.WECOM)
+        return next(ids, "")
 
     def may(self, permission: str) -> bool:
         """Whether the account may; nobody may without one."""

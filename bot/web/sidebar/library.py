@@ -29,7 +29,6 @@ from bot.web.sidebar.access import (
 )
 from bot.web.site import Screen, Site
 from scrm.audit import service as audit
-from scrm.contacts.models import IdentityKind
 from scrm.errors import Invalid, NotFound, Refused, ScrmError
 from scrm.library import folders, queries, rules, service
 from scrm.library.folders import Hand
@@ -140,7 +139,7 @@ def _show(
         shelf=kind.value,
         endpoint=ENDPOINTS[kind],
         name=plain(visitor.card.contact.name).strip() or screen.t("no_name"),
-        external=_external(visitor),
+        external=visitor.external,
         userid=visitor.staff.userid,
         csrf=str(generate_csrf()) if visit.actor is not None else "",
         q=q,
@@ -155,12 +154,6 @@ def _show(
         limits={"title": rules.TITLE_MAX, "text": rules.TEXT_MAX},
         form_token=screen.site.links.sign_form(visitor.grant, now=screen.now),
     )
-
-
-def _external(visitor: Visitor) -> str:
-    """WeCom's id of the contact: what is sent must go into their chat and no other."""
-    ids = (one.value for one in visitor.card.identities if one.kind is IdentityKind.WECOM)
-    return next(ids, "")
 
 
 def _chips(

@@ -115,6 +115,7 @@ def _rights(screen: Screen, session: Session, visitor: Visitor) -> dict[str, Any
         "tag_choices": _tag_choices(session, visitor.card) if may_tag else [],
         "csrf": str(generate_csrf()) if visitor.login else "",  # for signatures
         "userid": visitor.staff.userid,
+        "external": visitor.external,
     }
 
 

@@ -52,4 +52,12 @@
   document.addEventListener("change", (event) => {
     if (event.target.closest("form[data-at-once]")) event.target.form.requestSubmit();
   });
+
+  // What scrolls sideways can be scrolled by keys.
+  const reach = () => document.querySelectorAll(".rows").forEach((box) => {
+    if (box.scrollWidth <= box.clientWidth) return box.removeAttribute("tabindex");
+    Object.assign(box, { tabIndex: 0, role: "region", ariaLabel: box.ariaLabel || document.querySelector("h1")?.textContent.trim() });
+  });
+  reach();
+  addEventListener("resize", reach);
 })();

@@ -4,11 +4,9 @@
 (() => {
   const page = document.querySelector("[data-library]");
   const told = document.querySelector("[data-told]");
-  const { corp, agent, csrf, external, signature, form } = page.dataset;
-  const patience = 8000; // ms after which a silent client counts as failed
+  const { form } = page.dataset;
   const shownFor = 4000;
-  const entered = location.href.split("#")[0]; // a search changes the address; iOS signs the one that was entered
-  let isRegistered = false, isBusy = false, timer = 0;
+  let isBusy = false, timer = 0;
 
   const tell = (text, isBad = false) => {
     clearTimeout(timer);
@@ -17,57 +15,23 @@
     told.hidden = false;
     if (!isBad) timer = setTimeout(() => { told.hidden = true; }, shownFor);
   };
-  const getAgentConfigSignature = async () => {
-    const body = new URLSearchParams({ url: entered });
-    const answer = await fetch(signature, { method: "POST", headers: { "X-CSRF-Token": csrf }, body });
-    if (!answer.ok) throw new Error(`signature ${answer.status}`);
-    return answer.json();
-  };
-  const inTime = (work) => Promise.race([work, new Promise((_, fail) => { setTimeout(() => fail(new Error("timeout")), patience); })]);
-  const register = () => {
-    if (isRegistered) return;
-    ww.register({ corpId: corp, agentId: agent, jsApiList: ["getContext", "getCurExternalContact", "sendChatMessage"], getAgentConfigSignature });
-    isRegistered = true;
-  };
   const why = (error) => error.errMsg ?? error.message ?? "";
 
-  /** Whether the client has this customer's chat open: "yes", "other" for somebody else's, "no" where it cannot send. */
-  const chat = async () => {
-    if (!csrf || !external || typeof ww === "undefined") return "no";
-    try {
-      register();
-      const { entry } = await inTime(ww.getContext());
-      if (!entry || entry === "normal" || entry === "contact_profile") return "no";
-      const { userId } = await inTime(ww.getCurExternalContact());
-      return userId === external ? "yes" : "other";
-    } catch { return "no"; }
-  };
-  if (csrf && external && typeof ww !== "undefined") { register(); inTime(ww.getContext()).catch(() => {}); } // ready before the tap
   const use = (item, way) => fetch(item.dataset.use, { method: "POST", keepalive: true, body: new URLSearchParams({ form, way }) }).catch(() => {});
-  const copy = async (text) => {
-    try { await navigator.clipboard.writeText(text); return true; } catch { /* an older client */ }
-    const field = Object.assign(document.createElement("textarea"), { value: text, readOnly: true, className: "unseen" });
-    document.body.append(field);
-    field.select();
-    const done = document.execCommand("copy");
-    field.remove();
-    return done;
-  };
-
   const send = async (item) => {
     const messages = item.dataset.messages ? JSON.parse(item.dataset.messages) : [];
     if (!messages.length) return tell(page.dataset.waiting, true);
-    const open = await chat();
+    const open = await lianke.openChat();
     if (open === "other") return tell(page.dataset.other, true);
     if (open === "no") {
       const text = messages.find((message) => message.msgtype === "text")?.text.content;
-      if (!text || !await copy(text)) return tell(page.dataset.noCopy, true);
+      if (!text || !await lianke.copy(text)) return tell(page.dataset.noCopy, true);
       tell(page.dataset.copied);
       return use(item, "copy");
     }
     let sent = 0;
     try {
-      for (const message of messages) { await inTime(ww.sendChatMessage(message)); sent += 1; }
+      for (const message of messages) { await lianke.send(message); sent += 1; }
     } catch (error) {
       tell((sent ? page.dataset.partly : page.dataset.failed).replace("{why}", why(error)), true);
       return sent ? use(item, "chat") : undefined;

@@ -1,13 +1,11 @@
 // Everything works without this file. With it: a task's messages are sent into the chat by one tap, and tags are searched.
 "use strict";
 (() => {
-  const copy = async (text) => { try { await navigator.clipboard.writeText(text); return true; } catch { return false; } };
-
   // A message that was sent is not sent again when a later one fails: each one says so of itself.
   const sendAll = async (texts) => {
     for (const text of texts) {
       if (text.dataset.sent) continue;
-      await window.lianke.sendText(text.innerText.trim());
+      await lianke.send({ msgtype: "text", text: { content: text.innerText.trim() } });
       text.dataset.sent = "1";
     }
   };
@@ -26,12 +24,15 @@
       button.textContent = form.dataset.sending;
       const texts = [...card.querySelectorAll("[data-say]")];
       form.dataset.open = "1";
+      const open = await lianke.openChat();
       try {
+        if (open !== "yes") throw new Error(open);
         await sendAll(texts);
         form.submit();
       } catch {
+        if (open === "other") delete form.dataset.open;
         const rest = texts.filter((text) => !text.dataset.sent).map((text) => text.innerText.trim()).join("\n");
-        told.textContent = await copy(rest) ? form.dataset.copied : form.dataset.byHand;
+        told.textContent = open === "other" ? form.dataset.other : await lianke.copy(rest) ? form.dataset.copied : form.dataset.byHand;
         told.hidden = false;
         button.textContent = done;
         button.removeAttribute("aria-disabled");
