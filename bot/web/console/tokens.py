@@ -102,7 +102,7 @@ def _page(visit: Visit, draft: Draft, *, made: str = "", plaintext: str = "") ->
         422 if draft.problem else 200,
         tabs=settings.tabs(visit),
         lines=lines,
-        live=len(live),
+        valid=len(live),
         never=sum(1 for line in live if line.used is None),
         draft=draft,
         roles=[(role, visit.t(f"token_role_{role}"), list(scopes)) for role, scopes in tokens.ROLES.items()],

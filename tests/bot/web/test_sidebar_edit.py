@@ -6,7 +6,6 @@ import gzip
 import re
 
 import pytest
-from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from bot.web.contact import reveal
@@ -222,15 +221,10 @@ def test_login_beside_a_link_keeps_what_the_login_may(rep: Desk) -> None:
     assert 'href="#stage"' in rep.get().text
 
 
-def test_tabs_of_the_library_show_only_where_it_is_there(rep: Desk) -> None:
-    assert "话术" not in rep.get().text
-
-    rep.app.view_functions["web.sidebar_replies"] = lambda **_: ""
-    rep.app.url_map.add(Rule("/sidebar/replies", endpoint="web.sidebar_replies"))
-
+def test_tabs_lead_to_the_library_of_this_customer(rep: Desk) -> None:
     page = rep.get().text
-    assert f'href="/sidebar/replies?contact_id={rep.contact.id}">话术' in page
-    assert "素材" not in page
+    for name, text in (("replies", "话术"), ("materials", "素材")):
+        assert f'href="/sidebar/contacts/{rep.contact.id}/{name}">{text}' in page
 
 
 def test_sidebar_is_light_enough() -> None:

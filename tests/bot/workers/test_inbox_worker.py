@@ -152,7 +152,7 @@ def test_a_failing_handler_leaves_nothing_behind(stand: Stand):
     assert (count(stand, Contact), count(stand, OutboxCall), count(stand, TimelineEntry)) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("kind", ["wecom.brand_new", "wecom.change_external_chat.create", "x"])
+@pytest.mark.parametrize("kind", ["wecom.brand_new", "wecom.change_external_chat.brand_new", "x"])
 def test_an_unknown_event_is_ignored_and_visible(kind: str, stand: Stand):
     put(stand, added(1), kind=kind)
 
