@@ -493,7 +493,7 @@ def test_import_creates_skips_and_explains(cli: Cli, cli_database: Database):
     assert "文件中重复" in first.stdout
     assert "来源" in first.stderr
     assert "已导入 0 位客户" in second
-    assert "跳过 2 行：手机号已有客户" in second
+    assert "跳过 1 行：手机号已有客户" in second
     with cli_database.read() as session:
         assert [row.name for row in session.scalars(select(Contact))] == ["王一"]
     lines = failed.read_text(encoding="utf-8-sig").splitlines()
