@@ -16,7 +16,7 @@ from bot.check.settings import is_local
 from bot.check.steps import Connection
 from bot.web import console, failures, headers, library, start, wecom_login
 from bot.web.links import Links
-from bot.web.sidebar import chat, edit, groups, home, todo, views
+from bot.web.sidebar import chat, edit, groups, home, task_cards, views
 from bot.web.sidebar import library as sidebar_library
 from bot.web.site import Platform, Site
 from bot.wechat.pictures import Pictures
@@ -39,7 +39,7 @@ def web(product: Product) -> Blueprint:
     library.register(blueprint, site)
     sidebar_library.register(blueprint, site)
     edit.register(blueprint, site)
-    todo.register(blueprint, site)
+    task_cards.register(blueprint, site)
     home.register(blueprint, site)
     pages = console.register(blueprint, site).pages
     blueprint.record(lambda state: state.app.extensions.update(lianke_console=pages))

@@ -16,7 +16,7 @@ from bot.web.console.door import Visit
 from bot.web.contact.profile import HUES, initial
 from bot.web.figures import count, span
 from bot.web.links import Grant
-from bot.web.sidebar import toasts, todo
+from bot.web.sidebar import task_cards, toasts
 from bot.web.sidebar.access import find_rep, is_client, to_sidebar_login
 from bot.web.sidebar.chat import explain
 from bot.web.site import Screen, Site
@@ -95,7 +95,7 @@ def _home(rep: Visit) -> Response:
         me = session.get_one(Staff, staff_id)
         due = _due(rep, staff_id)
         may_write = rep.may("followups.write")
-        tasks = todo.cards(
+        tasks = task_cards.cards(
             rep, session, list_by_due(session, due, limit=TASKS_SHOWN), acts=lambda _task: may_write
         )
         tasks_count = count_tasks(session, due)

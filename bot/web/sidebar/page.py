@@ -14,7 +14,7 @@ from bot.web.bidi import plain
 from bot.web.contact import profile, stream
 from bot.web.contact.forms import Draft
 from bot.web.live import Live
-from bot.web.sidebar import toasts, todo
+from bot.web.sidebar import task_cards, toasts
 from bot.web.sidebar.access import Visitor
 from bot.web.sidebar.acting import go
 from bot.web.site import Screen
@@ -84,7 +84,7 @@ def show(screen: Screen, session: Session, visitor: Visitor, attempt: Attempt | 
             "today": screen.calendar.today,
             **LONGEST,
         },
-        tasks=todo.of_contact(screen, session, visitor),
+        tasks=task_cards.of_contact(screen, session, visitor),
         tabs=[name for name in TABS if f"web.sidebar_{name}" in current_app.view_functions],
         **_rights(screen, session, visitor),
     )
