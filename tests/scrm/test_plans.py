@@ -86,7 +86,7 @@ def test_those_with_one_tag_are_read_newest_first_along_its_index(
     assert whole_reads(plans) == []
     walked = [read for _, plan in plans for read in plan if read.index == "ix_contact_tag_recent"]
     assert walked, plans
-    if "created_to" not in more:  # of a few days PostgreSQL may rather sort what it found
+    if not deep and "created_to" not in more:  # of few that are left PostgreSQL may rather sort what it found
         assert not any(read.is_sorted_after for read in walked), walked
 
 

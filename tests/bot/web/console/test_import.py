@@ -26,7 +26,7 @@ from tests.bot.web.conftest import Desk
 from tests.bot.web.console.conftest import Browser
 
 Enter = Callable[..., Browser]
-HEADER = ["客户姓名", "手机号码*", "公司名称", "来源", "备注"]
+HEADER = ["客户姓名", "手机号码*", "公司名称", "来源渠道", "备注"]
 
 
 def excel(*rows: Sequence[str], header: Sequence[str] = HEADER) -> bytes:
