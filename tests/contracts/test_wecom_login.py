@@ -25,6 +25,7 @@ def visit(box: SandboxServer, page: str, target: str, **changes: str) -> request
     common = {"appid": box.settings.corp_id, "agentid": str(box.settings.agent_id), "redirect_uri": target}
     own = {"response_type": "code", "scope": "snsapi_base"} if page == CLIENT else {"login_type": "CorpApp"}
     query = {**common, **own, "state": "s1", "userid": "zhangsan", **changes}
+    box.session.cookies.clear()  # another test may have opened a sidebar here
     return box.request(
         "GET", page, params={name: text for name, text in query.items() if text}, allow_redirects=False
     )
