@@ -25,7 +25,6 @@ def visit(box: SandboxServer, page: str, target: str, **changes: str) -> request
     common = {"appid": box.settings.corp_id, "agentid": str(box.settings.agent_id), "redirect_uri": target}
     own = {"response_type": "code", "scope": "snsapi_base"} if page == CLIENT else {"login_type": "CorpApp"}
     query = {**common, **own, "state": "s1", "userid": "zhangsan", **changes}
-    box.session.cookies.clear()  # another test may have opened a sidebar here
     return box.request(
         "GET", page, params={name: text for name, text in query.items() if text}, allow_redirects=False
     )
@@ -50,6 +49,8 @@ def test_member_comes_back_with_code_and_state(box: SandboxServer, target: str, 
 
 @pytest.mark.parametrize("page", [CLIENT, SCAN])
 def test_page_asks_who_it_is(box: SandboxServer, target: str, page: str) -> None:
+    box.session.cookies.clear()  # another test may have opened a sidebar here
+
     response = visit(box, page, target, userid="")
 
     assert response.status_code == 200
