@@ -31,7 +31,9 @@ CLOCKS_DIFFER = timedelta(minutes=5)  # ours and the platform's: an end we only 
 
 def look_ahead(session: Session, events: Sequence[Answer]) -> None:
     """In a batch: ask for what these profiles need with a query or two for all."""
-    contacts.find_ahead(session, {event.command["external_userid"] for event in events})
+    external_userids = {event.command["external_userid"] for event in events}
+    contacts.find_ahead(session, external_userids)
+    groups.find_strangers_ahead(session, external_userids)
 
 
 def on_contact_read(session: Session, event: Answer, context: Context) -> None:

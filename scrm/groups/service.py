@@ -217,12 +217,26 @@ def record_dismissed(session: Session, chat_id: str, *, at: datetime) -> bool:
 
 def link_contact(session: Session, external_userid: str, contact_id: str) -> None:
     """Somebody who was in groups as a stranger is a customer now: their memberships are the customer's."""
+    key = (GroupMember, external_userid)
+    for row, group in batch.lookup(session, key, lambda: _strangers(session, [external_userid])):
+        row.contact_id = contact_id
+        _tell_joined(session, group, row)
+
+
+def find_strangers_ahead(session: Session, external_userids: Collection[str]) -> None:
+    """In a batch: look up with one query who of these was in groups as a stranger."""
+    found: dict[str, list[tuple[GroupMember, GroupChat]]] = {userid: [] for userid in external_userids}
+    for row, group in _strangers(session, external_userids):
+        found[row.userid].append((row, group))
+    for userid, rows in found.items():
+        batch.remember(session, (GroupMember, userid), rows)
+
+
+def _strangers(session: Session, external_userids: Collection[str]) -> list[tuple[GroupMember, GroupChat]]:
     query = (
         select(GroupMember, GroupChat)
         .join(GroupChat, GroupChat.id == GroupMember.group_id)
-        .where(GroupMember.userid == external_userid, GroupMember.contact_id.is_(None))
+        .where(GroupMember.userid.in_(external_userids), GroupMember.contact_id.is_(None))
         .limit(CHUNK)
     )
-    for row, group in session.execute(query).all():
-        row.contact_id = contact_id
-        _tell_joined(session, group, row)
+    return [(row, group) for row, group in session.execute(query)]
