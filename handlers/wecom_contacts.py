@@ -21,7 +21,6 @@ from scrm.channels.service import get_default_welcomes
 from scrm.contacts import service as contacts
 from scrm.contacts.models import Contact, RelationState
 from scrm.contacts.service import Added
-from scrm.inbox import service as inbox
 from scrm.outbox import service as outbox
 from scrm.outbox.commands import WELCOME_DEADLINE, FetchContact, SendWelcome
 from scrm.routing import service as routing
@@ -76,8 +75,8 @@ def on_contact_added(session: Session, event: ContactChanged, context: Context) 
     )
     if not is_first_time:  # a replay decides nothing anew: the owner then was right then, the rep was told
         return
-    if not met.added.is_new_relation and inbox.is_waiting(session, lane=read.lane):
-        reason = "欢迎语发送时已读取客户资料"  # the greeting was sent first, and brought the profile
+    if _profile_waits(session, met, context, lane=read.lane):
+        reason = "欢迎语发送时已读取客户资料"
         outbox.skip_pending(
             session, contact.id, FetchContact, reason, owed_before=context.now, now=context.now
         )
@@ -85,6 +84,11 @@ def on_contact_added(session: Session, event: ContactChanged, context: Context) 
     routing.own_on_add(session, contact, staff, channel_name=channel.name if channel else None, at=event.at)
     if channel is not None:
         _tag_by_channel(session, event, context, met.added, staff, channel)
+
+
+def _profile_waits(session: Session, met: Arrival, context: Context, *, lane: str) -> bool:
+    """Whether the greeting went out before all of this event was done, and its reading is still to be taken over."""
+    return not met.added.is_new_relation and outbox.greeting_brought_profile(session, context.caused_by, lane=lane)
 
 
 def _meet(session: Session, event: ContactChanged, context: Context) -> Arrival | None:

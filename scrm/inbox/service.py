@@ -198,21 +198,6 @@ _DONE = _CLAIMED_TOGETHER.values(error=None)
 _PUT_OFF = _CLAIMED_TOGETHER.values(state=EventState.PENDING, attempts=_INBOX.c.attempts - 1)
 
 
-def is_waiting(session: Session, *, lane: str | None) -> bool:
-    """Whether an event of this lane is still to be handled."""
-    return session.execute(_WAITING, {"of_lane": lane}).first() is not None
-
-
-_WAITING = (
-    select(InboxEvent.id)
-    .where(
-        InboxEvent.lane == bindparam("of_lane"),
-        InboxEvent.state.in_((EventState.PENDING, EventState.LEASED)),
-    )
-    .limit(1)
-)
-
-
 def release(session: Session, rows: Sequence[InboxEvent], *, now: datetime) -> None:
     """Give claimed but unstarted events back, as on shutdown; the attempt does not count."""
     for row in rows:

@@ -18,6 +18,7 @@ from scrm.db import affected
 from scrm.dialects import insert_ignore
 from scrm.errors import Conflict, LeaseLost, NotFound
 from scrm.inbox import service as inbox
+from scrm.inbox.models import EventState, InboxEvent
 from scrm.leases import Claim, backoff, change_held, claim
 from scrm.outbox import pause
 from scrm.outbox.commands import COMMANDS, DUPLICATE_CHECK, Command, to_json
@@ -350,6 +351,28 @@ _SKIP_PENDING = update(_CALLS).where(
     _CALLS.c.command_kind == bindparam("of_kind"),
     _CALLS.c.state == CallState.PENDING,
     _CALLS.c.created_at <= bindparam("owed_before"),
+)
+
+
+def greeting_brought_profile(session: Session, event_id: int, *, lane: str) -> bool:
+    """Whether a greeting this event caused was sent, and the profile read for it waits in ``lane`` of the inbox.
+
+    A reading of another cause does not count: it may have been refused, or be older than the add.
+    """
+    asked = {"of_event": event_id, "of_lane": lane}
+    return session.execute(_PROFILE_WAITS, asked).first() is not None
+
+
+_PROFILE_WAITS = (
+    select(InboxEvent.id)
+    .join(OutboxCall, OutboxCall.id == InboxEvent.caused_by_call)
+    .where(
+        InboxEvent.lane == bindparam("of_lane"),
+        InboxEvent.state.in_((EventState.PENDING, EventState.LEASED)),
+        OutboxCall.caused_by == bindparam("of_event"),
+        OutboxCall.priority == 0,
+    )
+    .limit(1)
 )
 
 

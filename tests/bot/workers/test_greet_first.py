@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from bot.workers import give_way
+from bot.wechat.errors import error_for
 from bot.workers.inbox_worker import BATCH, CROWD, PUT_OFF
 from handlers.events import envelope
 from handlers.xml import parse
@@ -177,6 +179,22 @@ def test_a_broken_event_in_the_crowd_fails_alone(stand: Stand):
     states = [event.state for event in stand.events()]
     assert (states.count(EventState.DONE), states.count(EventState.PENDING)) == (BATCH - 1, 1)
     assert (welcomes(stand), owned(stand)) == (BATCH - 1, BATCH - 1)
+
+
+def test_a_refused_reading_that_waits_does_not_stand_for_a_new_one(stand: Stand):
+    """Deleted before the profile was read, and added again while that refusal is still to be handled."""
+    arrive(stand, 0, CreateTime=str(int(stand.clock().timestamp())))
+    drain(stand)
+    stand.platform.next("externalcontact/get", error_for(84061, "not external contact"))
+    stand.send()
+    assert [call.state for call in stand.calls() if call.command_kind == "FetchContact"] == [CallState.FAILED]
+    stand.clock.now += timedelta(seconds=5)
+
+    arrive(stand, 0, CreateTime=str(int(stand.clock().timestamp())))
+    stand.inbox_worker.step()
+
+    readings = [call.state for call in stand.calls() if call.command_kind == "FetchContact"]
+    assert readings == [CallState.FAILED, CallState.PENDING]
 
 
 def test_a_reading_that_the_greeting_saved_is_not_made(stand: Stand):
