@@ -88,7 +88,9 @@ def on_contact_added(session: Session, event: ContactChanged, context: Context) 
 
 def _profile_waits(session: Session, met: Arrival, context: Context, *, lane: str) -> bool:
     """Whether the greeting went out before all of this event was done, and its reading is still to be taken over."""
-    return not met.added.is_new_relation and outbox.greeting_brought_profile(session, context.caused_by, lane=lane)
+    return not met.added.is_new_relation and outbox.greeting_brought_profile(
+        session, context.caused_by, lane=lane
+    )
 
 
 def _meet(session: Session, event: ContactChanged, context: Context) -> Arrival | None:

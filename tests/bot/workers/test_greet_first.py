@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from bot.workers import give_way
 from bot.wechat.errors import error_for
+from bot.workers import give_way
 from bot.workers.inbox_worker import BATCH, CROWD, PUT_OFF
 from handlers.events import envelope
 from handlers.xml import parse
