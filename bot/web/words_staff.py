@@ -20,6 +20,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "staff_show_serving": ("可服务客户", "May serve customers"),
     "staff_show_all": ("全部成员", "All members"),
+    "staff_position": ("职务", "Position"),
     "staff_departments": ("部门", "Departments"),
     "staff_whole": ("整个企业", "The whole corp"),
     "staff_member": ("员工", "Member"),

@@ -70,6 +70,7 @@ def _list(visit: Visit) -> Response:
         short=short,
         explanation=partial(explanation, language=visit.t.language),
         reason=partial(logs.reason, visit),
+        named=partial(logs.named, visit, "api"),
     )
 
 
@@ -93,6 +94,7 @@ def _page(visit: Visit, call_id: int, *, problem: str = "") -> Response:
         why=visit.t.find(f"outbox_{row.state.value}_why"),
         told=explanation(row.errcode, visit.t.language),
         reason=logs.reason(visit, short(row.reason)),
+        api=logs.named(visit, "api", row.api),
         command=plain(command),
         way=lines,
         can_retry=is_stuck and in_time and visit.may("calls.retry"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
+
 from flask import Response, request
 
 from bot.redact import Redactor
@@ -54,6 +57,7 @@ def _list(visit: Visit) -> Response:
         stuck={one.value: stuck.get(one.value, 0) for one in (EventState.DEAD, EventState.QUARANTINED)},
         moment=visit.calendar.moment,
         short=short,
+        named=partial(logs.named, visit, "kind"),
     )
 
 
@@ -78,13 +82,22 @@ def show_event(visit: Visit, event_id: int, *, problem: str = "") -> Response:
         row=row,
         at=visit.calendar.moment(row.received_at),
         why=visit.t.find(f"inbox_{row.state.value}_why"),
-        payload=None if row.payload is None else plain(_redactor.text(row.payload)),
+        kind=logs.named(visit, "kind", row.kind),
+        payload=None if row.payload is None else plain(_readable(_redactor.text(row.payload))),
         error=None if row.error is None else plain(_redactor.text(row.error)),
         way=lines,
         can_replay=can_replay(row) and visit.may("events.replay"),
         is_done=request.args.get("done") == "replayed",
         problem=problem and visit.t(problem),
     )
+
+
+def _readable(payload: str) -> str:
+    """JSON in lines; anything else as it is."""
+    try:
+        return json.dumps(json.loads(payload), ensure_ascii=False, indent=2)
+    except ValueError:
+        return payload
 
 
 def short(error: str | None) -> str:

@@ -47,6 +47,11 @@ def wanted_state(kind: type[State]) -> State | None:
     return kind(text) if text in [*kind] else None
 
 
+def named(visit: Visit, what: str, name: str) -> str:
+    """What an event's kind (``what`` is ``kind``) or a call's API (``api``) is called; itself where it has no name."""
+    return visit.t.find(f"{what}_{name}") or name
+
+
 def reason(visit: Visit, text: str) -> str:
     """What is kept with a call or step, in the language of the page where it is a sentence of ours."""
     if visit.t.language == "zh":

@@ -105,7 +105,10 @@ def _page(visit: Visit, draft: Draft, *, made: str = "", plaintext: str = "") ->
         valid=len(live),
         never=sum(1 for line in live if line.used is None),
         draft=draft,
-        roles=[(role, visit.t(f"token_role_{role}"), list(scopes)) for role, scopes in tokens.ROLES.items()],
+        roles=[
+            (role, visit.t(f"token_role_{role}"), [visit.t(f"may_{scope}") for scope in scopes])
+            for role, scopes in tokens.ROLES.items()
+        ],
         days=DAYS,
         made=plain(made),
         plaintext=plaintext,
@@ -128,7 +131,7 @@ def _line(visit: Visit, row: ApiToken) -> Line:
         row.id,
         plain(row.name),
         role,
-        list(row.scopes),
+        [visit.t.find(f"may_{scope}") or scope for scope in row.scopes],
         state,
         moment(row.created_at),
         moment(row.expires_at),
