@@ -201,10 +201,10 @@ def _event_name(event: InboxEvent) -> str:
     return EVENTS.get(event.kind.rsplit(".", 1)[-1], event.kind)
 
 
-def steps_of_entry(entry: TimelineEntry) -> Iterable[Found]:
+def steps_of_entry(entry: TimelineEntry, locale: str = "zh_CN") -> Iterable[Found]:
     """What changed in the domain; outcomes of calls are told by the calls themselves."""
     if "call_id" not in entry.detail:
-        yield Found(entry.at, Step.CHANGED, title(entry.kind, entry.detail), entry.kind)
+        yield Found(entry.at, Step.CHANGED, title(entry.kind, entry.detail, locale), entry.kind)
 
 
 def steps_of_call(row: OutboxCall, attempts: Sequence[OutboxAttempt]) -> Iterable[Found]:

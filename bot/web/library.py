@@ -7,6 +7,7 @@ from datetime import timedelta
 from flask import Blueprint, Response
 
 from bot.web.bidi import plain
+from bot.web.sentences import in_english
 from bot.web.site import Site
 from bot.web.texts import Words
 from scrm.access.scope import Actor
@@ -62,4 +63,4 @@ def told(error: ScrmError, words: Words) -> dict[str, str]:
     known = {name: words(f"lib_wrong_{name}") for name in error.fields if name in _WORDS}
     if known:
         return known
-    return {"form": words.find(f"lib_refused_{error.code}") or words("lib_refused")}
+    return {"form": words.find(f"lib_refused_{error.code}") or in_english(error.message)}

@@ -101,7 +101,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "code_failed": ("创建失败", "Not made"),
     "code_trouble": ("有问题", "Trouble"),
-    "code_told": ("企业微信的答复：{why}", "WeCom said (in Chinese): {why}"),
+    "code_told": ("企业微信的答复：{why}", "WeCom said: {why}"),
     "earlier_page": ("上一页", "Previous page"),
     "next_page": ("下一页", "Next page"),
     # --- the wizard
@@ -249,7 +249,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "这张表单刚才已建好一个渠道。要再建一个，请核对后再次点击“创建渠道”。",
         "This form has made a channel already. To make another, check it and press “Create channel” again.",
     ),
-    "wrong_field": ("这里的内容不能用，请修改", "This cannot be used. Please change it"),
     # --- a channel's page
     "channel_made": ("渠道已创建。", "The channel is made."),
     "channel_saved": (

@@ -36,7 +36,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         ),
         (
             "Make an app in WeCom's console; put corp id, AgentId and Secret into config.toml. Then take the Secret of "
-            "客户联系 → API and allow this app to call it."
+            "Customer Contact → API and allow this app to call it."
         ),
     ),
     "corp_step_callback": ("接收事件", "Receiving events"),
@@ -46,7 +46,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
             "Token 和 EncodingAESKey 与 config.toml 相同，点保存成功就是通的。"
         ),
         (
-            "Paste this address in two places: the app's 接收消息 → 设置API接收, and 客户联系 → API → 接收事件服务器, "
+            "Paste this address in two places: the app's Receive Messages, and Customer Contact → API → Event Server, "
             "with Token and EncodingAESKey as in config.toml. Saving there is the proof."
         ),
     ),
@@ -57,8 +57,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
             "并在应用 → 企业微信授权登录 中设为回调域；侧边栏和扫码登录需要它。"
         ),
         (
-            "Set this domain as the app's trusted domain (网页授权及JS-SDK) and as the callback domain of its sign-in. "
-            "The sidebar and signing in by scan need it."
+            "Set this domain as the app's trusted domain (Web Authorization and JS-SDK), and as the callback of its "
+            "sign-in. The sidebar and signing in by scan need it."
         ),
     ),
     "corp_step_work": ("运行情况", "At work"),
@@ -66,92 +66,29 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "有没有别的应用抢发欢迎语，有没有积压、失败和没有二维码的渠道。",
         "Whether another app sends our welcomes first, and what is stuck, failed or without a code.",
     ),
-    "check_level_ok": ("正常", "all well"),
-    "check_level_warn": ("要留意", "keep an eye on this"),
-    "check_level_fail": ("要处理", "to be mended"),
-    "check_do": ("运行 lianke check 查看详情", "Run lianke check on the server for the details"),
-    "check_original": ("体检的原话", "In the doctor's words (Chinese)"),
     "check_config": ("配置文件", "Configuration file"),
     "check_secrets": ("密钥", "Secrets"),
-    "check_secrets_do": (
-        "用 openssl rand -base64 32 生成新值",
-        "Some are still the public values of the example. Make new ones with openssl rand -base64 32",
-    ),
     "check_base_url": ("访问地址", "Address"),
-    "check_base_url_do": (
-        "正式使用请改为 https 公网域名",
-        "For real use base_url must be a public https domain; for the sandbox alone it does not matter",
-    ),
     "check_database": ("数据库", "Database"),
     "check_database_write": ("数据库写入", "Writing to the database"),
     "check_migrations": ("数据库结构", "Database schema"),
-    "check_migrations_do": ("运行 lianke migrate", "Run lianke migrate"),
     "check_encryption_keys": ("数据密钥", "Data keys"),
-    "check_encryption_keys_do": (
-        "把写入时用的密钥加回列表",
-        "Put the key the data was written with back into the list",
-    ),
     "check_disk": ("磁盘空间", "Disk space"),
-    "check_disk_do": ("请清理或扩容", "Free some space, or get more"),
     "check_platform": ("企业微信服务器", "WeCom's servers"),
-    "check_platform_do": (
-        "检查网络、代理和防火墙",
-        "Check network, proxy and firewall; with the sandbox, start lianke sandbox first",
-    ),
     "check_clock": ("时钟", "Clock"),
-    "check_clock_do": ("开启时间同步", "Switch time synchronisation on: timedatectl set-ntp true"),
     "check_app_secret": ("应用凭证", "The app's credentials"),
-    "check_app_secret_do": (
-        "从管理后台重新复制 Secret",
-        "Copy corp id and Secret from WeCom's console again; a refused IP must join the app's trusted IPs",
-    ),
     "check_contact_secret": ("客户联系凭证", "Customer-contact credentials"),
-    "check_contact_secret_do": ("从客户联系 → API 重新复制", "Copy the Secret of 客户联系 → API again"),
     "check_app": ("应用", "The app"),
-    "check_app_do": ("在应用管理中启用", "Enable it in 应用管理, and check agent_id"),
     "check_app_range": ("应用可见范围", "The app's visible range"),
-    "check_app_range_do": ("加入要服务客户的成员", "Add the members who serve customers to 可见范围"),
     "check_contact_right": ("客户联系权限", "Customer-contact right"),
-    "check_contact_right_do": (
-        "勾选可调用的应用并开启成员权限",
-        "Allow this app in 客户联系 → API, and grant members the right in 权限配置",
-    ),
     "check_callback": ("回调自检", "Callback"),
-    "check_callback_do": (
-        "确认联客在运行、反向代理转发正确",
-        "See that Lianke runs and the proxy passes /callback/wecom on; restart after a change of the keys",
-    ),
     "check_trusted_domain": ("可信域名", "Trusted domain"),
-    "check_trusted_domain_do": (
-        "在网页授权及JS-SDK 中设置",
-        "Set the domain above in 网页授权及JS-SDK; on one machine with the sandbox it does not matter",
-    ),
     "check_rival_app": ("抢发欢迎语的应用", "Another app that welcomes"),
-    "check_rival_app_do": (
-        "关掉另一个应用的欢迎语",
-        "Switch the other app's welcome off, or take its right to call away",
-    ),
     "check_console_welcome": ("管理后台欢迎语", "Welcome set in WeCom's console"),
-    "check_console_welcome_do": (
-        "去掉这些员工的后台欢迎语",
-        "Take these members out of 加客户 → 欢迎语: it goes before every app's",
-    ),
     "check_events": ("收到的事件", "Events received"),
-    "check_events_do": ("在「事件」页查看并重放", "See and replay them on the page of events"),
     "check_waiting": ("等待处理", "Waiting to be handled"),
-    "check_waiting_do": ("确认工作进程在运行", "See that lianke serve, or a worker, is running"),
     "check_calls": ("结果未知的调用", "Calls with an unknown outcome"),
-    "check_calls_do": ("在「调用」页核对后决定", "Look at them on the page of calls and decide"),
     "check_paused": ("发送开关", "Sending"),
-    "check_paused_do": (
-        "运行 lianke outbox status",
-        "It is paused. Run lianke outbox status, then lianke outbox resume",
-    ),
     "check_codes": ("渠道码", "Channel codes"),
-    "check_codes_do": ("运行 lianke sync", "Wait a moment for new ones; then run lianke sync"),
     "check_code_members": ("渠道码成员", "Members of channel codes"),
-    "check_code_members_do": (
-        "在渠道里换人",
-        "Some have left or may not serve. Run lianke sync, and choose others in the channel",
-    ),
 }

@@ -157,7 +157,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "lib_wrong_name": ("名称为 1-64 个字，不能重复", "A name has 1 to 64 characters and is used once"),
     "lib_wrong_material": ("团队话术只能附带团队素材", "A team’s reply goes with a team’s material"),
     "lib_wrong_folder": ("请选择一个文件夹", "Choose a folder"),
-    "lib_refused": ("没有保存，请检查后重试。", "Nothing was saved. Check the form and try again."),
     "lib_refused_folder_full": ("一个文件夹最多 500 条", "A folder holds at most 500: choose another"),
     "lib_refused_folders_full": ("最多 100 个文件夹", "At most 100 folders: delete one first"),
     "lib_refused_library_team": (

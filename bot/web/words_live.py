@@ -114,6 +114,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Columns: name, staff, tags, daily limit, welcome; up to 200 rows. Staff by userid or name; tags: group/name.",
     ),
     "batch_example": ("下载示例表", "Download an example"),
+    "batch_sample_name": ("华东展会A馆", "Spring fair, hall A"),
+    "batch_sample_tag": ("来源/展会", "Source/Fair"),
     "batch_look": ("检查表格", "Check the sheet"),
     "batch_no_file": ("请选择一个 xlsx 或 csv 文件。", "Choose an xlsx or csv file."),
     "batch_no_rows": ("表里只有标题，没有内容。", "The sheet has a heading and nothing below."),

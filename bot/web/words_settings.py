@@ -7,10 +7,6 @@ from collections.abc import Mapping
 TEXTS: Mapping[str, tuple[str, str]] = {
     "rail_tag_catalogue": ("标签", "Tags"),
     "semicolon": ("；", "; "),
-    "refused_any": (
-        "没有完成（{code}），请检查填写的内容后再试",
-        "That was not done ({code}). Check what you entered and try again",
-    ),
     # --- tags
     "tags_answer": ("共 {groups} 个标签组、{tags} 个标签", "{groups} tag groups, {tags} tags"),
     "tags_answer_waiting": ("{n} 个等待企业微信确认", "{n} waiting for WeCom"),
@@ -301,10 +297,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "hours_closed": ("现在不在工作时间。", "it is not working time now."),
     "hours_saved": ("工作时间已保存。", "Saved."),
     "hours_not_saved": ("没有保存，请修改标红的地方。", "Not saved. Correct what is marked."),
-    "hours_wrong": (
-        "填写有误",
-        "Not right: times as 09:00 and 18:00 (the end after the start), days as 2026-02-16, each once",
-    ),
     "hours_week": ("每周时间", "The week"),
     "hours_week_hint": ("留空表示这一天休息。", "Leave a day empty where it is off."),
     "hours_public": ("遵循公共假期和调休", "Keep public holidays, and the weekends worked for them"),

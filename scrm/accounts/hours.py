@@ -146,7 +146,7 @@ def read_hours(given: Mapping[str, Any]) -> Hours:
     for day in sorted(off & on):
         fields["on"] = f"{day} 同时写在休息日和上班日里"
     if fields:
-        raise Invalid("hours_invalid", "工作时间没有保存：" + "；".join(fields.values()), fields)
+        raise Invalid("hours_invalid", f"工作时间没有保存：{'；'.join(fields.values())}", fields)
     return Hours(week, bool(given.get("keeps_public", True)), off, on)
 
 

@@ -74,7 +74,7 @@ def create_token(
     if not timedelta(0) < ttl <= LONGEST:
         fields["ttl"] = "有效期最长一年"
     if fields:
-        raise Invalid("token_invalid", "令牌没有创建：" + "；".join(fields.values()), fields)
+        raise Invalid("token_invalid", f"令牌没有创建：{'；'.join(fields.values())}", fields)
     plaintext = PREFIX + new_token(RANDOM_BYTES)
     token = ApiToken(
         id=new_id(),

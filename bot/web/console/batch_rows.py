@@ -16,8 +16,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "name": ("名称", "渠道名称", "name"),
     "staff": ("成员", "员工", "接待成员", "staff"),
     "tags": ("标签", "tags"),
-    "daily_limit": ("每日上限", "daily limit", "daily_limit"),
-    "text": ("欢迎语", "welcome", "welcome text"),
+    "daily_limit": ("每日上限", "daily_limit", "daily limit"),
+    "text": ("欢迎语", "welcome text", "welcome"),
 }
 NEEDED = ("name", "staff", "text")
 MOST = 200

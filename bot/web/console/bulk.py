@@ -9,10 +9,13 @@ from flask import Response, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bot.redact import Redactor
 from bot.web.bidi import plain
 from bot.web.console import contact_filter, owner
 from bot.web.console.door import Console, Visit, see_other
+from bot.web.console.refusals import said
 from bot.web.contact.forms import clean
+from bot.web.sentences import shown
 from bot.workers.background import ask_for
 from bot.workers.bulk import ASSIGN_ALL, BULK, MOST, TAG
 from scrm.accounts.roles import ASSIGN
@@ -27,6 +30,7 @@ CHOSEN_MOST = 200  # boxes of a page
 TAGS_MOST = 20
 LARGEST_FORM = 256 * 1024
 DEEDS = {"tag": "tags.write", "untag": "tags.write", "owner": ASSIGN}
+_redactor = Redactor()
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ def _plan_owner(visit: Visit, session: Session, plan: Plan, chosen: Chosen) -> N
         staff = owner.chosen(visit, session, clean(request.form.get("staff", "")))
         plan.note = owner.note(visit)
     except Invalid as error:
-        plan.problem = error.message
+        plan.problem = said(error, visit.t)
         return
     plan.staff_id, plan.staff = staff.id, staff.userid
     plan.fields += [("staff", staff.userid), ("note", plan.note)]
@@ -217,6 +221,7 @@ def _report(visit: Visit, job: Job) -> Response:
     return visit.page(
         "console/bulk_report.html",
         job=job,
+        error=plain(shown(t, _redactor.text(job.error))) if job.error else "",
         total=total,
         text=t(f"bulk_doing_{'owner' if job.kind == ASSIGN_ALL else 'tags'}", n=f"{total:,}"),
         is_open=job.state in jobs.OPEN,

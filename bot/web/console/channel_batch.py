@@ -19,6 +19,7 @@ from bot.web.console.door import Console, Visit, see_other
 from bot.web.console.tables import LARGEST, read_table
 from bot.web.contact import forms
 from bot.web.contact.forms import Claim
+from bot.web.sentences import shown
 from scrm.accounts.models import IdempotencyKey
 from scrm.accounts.queries import list_reps
 from scrm.channels import service
@@ -42,8 +43,10 @@ def register(console: Console) -> None:
     @console.get("/channels/batch/sheet.csv", "channels.write")
     def batch_sheet(visit: Visit) -> Response:
         welcome = visit.t("welcome_sample", customer="{customer}", rep="{rep}")
-        example = ["华东展会A馆", "zhangsan、lisi", "来源/展会", "50", welcome]
-        return sheet.answer("channels.csv", [names[0] for names in COLUMNS.values()], [example])
+        members = "zhangsan、lisi" if visit.t.language == "zh" else "zhangsan, lisi"
+        example = [visit.t("batch_sample_name"), members, visit.t("batch_sample_tag"), "50", welcome]
+        place = 0 if visit.t.language == "zh" else -1
+        return sheet.answer("channels.csv", [names[place] for names in COLUMNS.values()], [example])
 
     @console.post("/channels/batch", "channels.write")
     def preview_batch(visit: Visit) -> Response:
@@ -60,7 +63,12 @@ def register(console: Console) -> None:
         with visit.read() as session:
             found = _made(visit, session, nonce)
         lines = [
-            (channel.id, plain(channel.name), state_of(code).value, code.error if code else None)
+            (
+                channel.id,
+                plain(channel.name),
+                state_of(code).value,
+                shown(visit.t, code.error) if code and code.error else None,
+            )
             for channel, code in found
         ]
         ready = sum(state == CodeState.READY for _, _, state, _ in lines)
@@ -121,7 +129,7 @@ def _preview(visit: Visit) -> Response:
         with visit.read() as session:
             rows = read_rows(table, _known(session), visit.t)
     except Invalid as error:
-        return _page(visit, problem=next(iter(error.fields.values()), error.message))
+        return _page(visit, problem=shown(visit.t, next(iter(error.fields.values()), error.message)))
     return _page(visit, rows)
 
 
@@ -144,7 +152,7 @@ def _make(visit: Visit) -> Response:
     except _Changed as changed:
         return _page(visit, changed.rows)
     except Invalid as error:
-        return _page(visit, problem=next(iter(error.fields.values()), error.message))
+        return _page(visit, problem=shown(visit.t, next(iter(error.fields.values()), error.message)))
     except (ValueError, TypeError, AttributeError, IndexError):
         return _page(visit, problem=visit.t("batch_no_file"))
     visit.site.wake()

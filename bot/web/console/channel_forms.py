@@ -11,6 +11,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from bot.web.contact.forms import clean
+from bot.web.sentences import shown
 from bot.web.texts import Words
 from scrm.accounts.hours import Hours
 from scrm.channels import checks
@@ -296,7 +297,7 @@ def told(error: ScrmError, words: Words) -> Errors:
 def _said(name: str, text: str, words: Words) -> str:
     if name in _WORDS:
         return words(_WORDS[name])
-    return text if words.language == "zh" else words("wrong_field")
+    return shown(words, text)
 
 
 def gap(draft: Draft, names: Mapping[str, str], words: Words) -> str | None:

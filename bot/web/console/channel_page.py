@@ -15,7 +15,7 @@ from bot.web.bidi import plain
 from bot.web.console import changes, charts
 from bot.web.console import channel_forms as forms
 from bot.web.console.channel_forms import Draft, Errors
-from bot.web.console.channels import period_name, sees_costs
+from bot.web.console.channels import code_error, period_name, sees_costs
 from bot.web.console.door import Console, Visit
 from bot.web.console.drill import tools
 from bot.web.console.periods import read_period
@@ -157,6 +157,7 @@ def _page(
         channel=details.channel,
         name=plain(details.channel.name),
         code=details.code,
+        code_error=code_error(visit.t, details.code),
         code_state=state_of(details.code),
         is_pending=state_of(details.code) is CodeState.PENDING,
         qr_sizes=SIZES,

@@ -16,6 +16,8 @@ from bot.web.console import charts
 from bot.web.console.door import Console, Visit
 from bot.web.console.drill import tools
 from bot.web.console.periods import Period, read_period
+from bot.web.sentences import shown
+from bot.web.texts import Words
 from scrm.channels.models import ChannelCode, ChannelState
 from scrm.channels.queries import codes_of, get_image
 from scrm.reports.channels import ChannelRow, compare_channels
@@ -40,6 +42,11 @@ class Line:
     response: str
     points: str
     trend: list[int]
+
+
+def code_error(words: Words, code: ChannelCode | None) -> str | None:
+    """What is wrong with the code, in the page's language."""
+    return shown(words, code.error) if code and code.error else None
 
 
 def register(console: Console) -> None:
@@ -130,7 +137,7 @@ def _line(visit: Visit, row: ChannelRow, code: ChannelCode | None, trend: list[i
         name=plain(row.name),
         state=row.state,
         code=state_of(code),
-        code_error=code.error if code else None,
+        code_error=code_error(visit.t, code),
         row=row,
         cost=figures.money(shown),
         response=figures.span(row.figures.first_response_median_s, visit.t),

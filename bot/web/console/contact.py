@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from bot.web.bidi import plain
 from bot.web.console import changes, owner
 from bot.web.console.door import Console, Visit
+from bot.web.console.refusals import said
 from bot.web.contact import forms, profile, reveal, stream
 from bot.web.contact.forms import Claim, Draft
 from bot.web.contact.profile import OwnerLine
@@ -270,7 +271,7 @@ def _change_owner(visit: Visit, contact_id: str) -> Response:
         with visit.write() as session:
             owner.change(visit, session, contact_id)
     except Invalid as error:
-        return _show(visit, contact_id, Attempt(problem=error.message), 422)
+        return _show(visit, contact_id, Attempt(problem=said(error, visit.t)), 422)
     visit.site.wake()
     return _go(visit, contact_id, done="owner")
 
@@ -283,7 +284,7 @@ def _change_tags(visit: Visit, contact_id: str) -> Response:
     except _NoTag:
         return _show(visit, contact_id, Attempt(problem=visit.t("tag_gone")), 422)
     except Refused as error:
-        told = {"contact_without_relation": visit.t("cannot_tag")}.get(error.code, error.message)
+        told = {"contact_without_relation": visit.t("cannot_tag")}.get(error.code) or said(error, visit.t)
         return _show(visit, contact_id, Attempt(problem=told), 422)
     return _go(visit, contact_id, done="tag")
 

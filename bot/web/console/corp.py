@@ -11,6 +11,7 @@ from bot.check.steps import Fact, Step
 from bot.web.console import settings
 from bot.web.console.door import Console, Visit
 from bot.web.console.logs import need_whole_reach
+from bot.web.sentences import shown
 from scrm.accounts.roles import ACCOUNTS_WRITE
 
 ALL = "all"
@@ -18,13 +19,12 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Told:
-    """One finding as a person reads it; ``original`` is the doctor's own sentence where the page speaks English."""
+    """One finding as a person reads it."""
 
     level: str
     title: str
     text: str
     advice: str
-    original: str
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,8 @@ def _part(visit: Visit, step: Step, *, looks: bool) -> Part:
 
 def _told(visit: Visit, found: Finding) -> Told:
     t = visit.t
-    if t.language == "zh":
-        return Told(found.level.value, found.title, found.text, found.advice, "")
-    title = t.find(f"check_{found.id}") or found.id
-    advice = "" if found.level is Level.OK else t.find(f"check_{found.id}_do") or t("check_do")
-    return Told(found.level.value, title, t(f"check_level_{found.level.value}"), advice, found.text)
+    title = t.find(f"check_{found.id}") or found.title
+    return Told(found.level.value, title, shown(t, found.text), shown(t, found.advice))
 
 
 def _answer(visit: Visit, parts: list[Part]) -> str:

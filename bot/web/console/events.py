@@ -12,6 +12,7 @@ from bot.web.bidi import plain
 from bot.web.console import changes, logs
 from bot.web.console.door import Console, Visit, see_other
 from bot.web.console.way import way_of_event
+from bot.web.sentences import error_shown
 from scrm.errors import NotFound
 from scrm.inbox import queries
 from scrm.inbox.models import EventState, InboxEvent
@@ -56,7 +57,7 @@ def _list(visit: Visit) -> Response:
         states=[one.value for one in EventState],
         stuck={one.value: stuck.get(one.value, 0) for one in (EventState.DEAD, EventState.QUARANTINED)},
         moment=visit.calendar.moment,
-        short=short,
+        short=lambda error: error_shown(visit.t, short(error)),
         named=partial(logs.named, visit, "kind"),
     )
 
@@ -84,7 +85,7 @@ def show_event(visit: Visit, event_id: int, *, problem: str = "") -> Response:
         why=visit.t.find(f"inbox_{row.state.value}_why"),
         kind=logs.named(visit, "kind", row.kind),
         payload=None if row.payload is None else plain(_readable(_redactor.text(row.payload))),
-        error=None if row.error is None else plain(_redactor.text(row.error)),
+        error=None if row.error is None else plain(error_shown(visit.t, _redactor.text(row.error))),
         way=lines,
         can_replay=can_replay(row) and visit.may("events.replay"),
         is_done=request.args.get("done") == "replayed",

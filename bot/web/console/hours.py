@@ -11,6 +11,7 @@ from flask import Response, request
 from bot.web.console import settings
 from bot.web.console.door import Console, Visit, see_other
 from bot.web.contact.forms import clean
+from bot.web.sentences import shown
 from scrm.accounts import hours as rules
 from scrm.accounts.hours import WEEK, Hours, clock, get_hours, set_hours
 from scrm.errors import Invalid
@@ -64,10 +65,7 @@ def register(console: Console) -> None:
                 set_hours(session, draft.given(), actor=visit.actor.audit_name, now=visit.now)
                 visit.record(session, "hours:changed", "setting", rules.KEY)
         except Invalid as error:
-            zh = visit.t.language == "zh"
-            draft.errors.update(
-                {name: text if zh else visit.t("hours_wrong") for name, text in error.fields.items()}
-            )
+            draft.errors.update({name: shown(visit.t, text) for name, text in error.fields.items()})
             with visit.read() as session:
                 kept = get_hours(session)
             return _page(visit, kept, draft)

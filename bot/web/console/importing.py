@@ -16,8 +16,9 @@ from bot import workbook
 from bot.api.people import find_staff
 from bot.web.bidi import plain
 from bot.web.console.door import Console, Visit, see_other
-from bot.web.console.import_words import said, template_rows
+from bot.web.console.import_words import template_rows
 from bot.web.contact.forms import clean
+from bot.web.sentences import shown
 from bot.workers import importing as work
 from scrm.accounts.queries import list_reps
 from scrm.channels.models import Channel
@@ -132,7 +133,7 @@ def _upload(visit: Visit) -> Response:
     try:
         sheet = imports.read_table(content)
     except Invalid as error:
-        return _upload_page(visit, said(visit.t, error.message))
+        return _upload_page(visit, shown(visit.t, error.message))
     if len(sheet.rows) > MAX_ROWS:
         return _upload_page(visit, visit.t("import_too_long", rows=f"{len(sheet.rows):,}", n=f"{MAX_ROWS:,}"))
     if not sheet.rows:
@@ -197,7 +198,7 @@ def _line(visit: Visit, sheet: Sheet, row: Judged) -> Line:
         else ""
         for name in COLUMNS
     ]
-    text = said(visit.t, row.reason) if row.reason else visit.t(f"import_is_{row.verdict}")
+    text = shown(visit.t, row.reason) if row.reason else visit.t(f"import_is_{row.verdict}")
     return Line(row.line, cells, row.verdict.value, text)
 
 

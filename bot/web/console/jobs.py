@@ -15,6 +15,7 @@ from bot.redact import Redactor
 from bot.web.bidi import plain
 from bot.web.console.door import ANYBODY, Console, Visit, see_other
 from bot.web.console.followups import took
+from bot.web.sentences import shown
 from bot.web.times import Moment
 from bot.workers.run import PACE
 from scrm.accounts.models import Account
@@ -213,7 +214,7 @@ def _card(visit: Visit, job: Job, names: dict[str, str], held: Sequence[FileInfo
         total=total,
         percent=min(100, done * 100 // total) if total else None,
         pace=_pace(visit, job) if job.state is JobState.RUNNING else "",
-        error=plain(_redactor.text(job.error)) if job.error else "",
+        error=plain(shown(t, _redactor.text(job.error))) if job.error else "",
         found=_found(visit, job),
         files=[_attachment(visit, info) for info in held if _is_there(visit, job, info)],
         is_open=is_open,

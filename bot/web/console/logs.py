@@ -9,9 +9,9 @@ from typing import TypeVar
 from flask import request
 
 from bot.web.console.door import Visit
+from bot.web.sentences import in_english
 from bot.wechat.errcodes import RULES
-from bot.wechat.errcodes_en import in_english
-from bot.wechat.reasons_en import reason_in_english
+from bot.wechat.errcodes_en import in_english as code_in_english
 from scrm.errors import Refused
 
 PAGE = 50
@@ -61,5 +61,5 @@ def reason(visit: Visit, text: str) -> str:
         return visit.t("step_attempt", n=attempt[1])
     code = _CODE.fullmatch(text)
     if code and int(code[1]) in RULES:
-        return f"{in_english(int(code[1]))[0]} ({code[1]})"
-    return reason_in_english(text)
+        return f"{code_in_english(int(code[1]))[0]} ({code[1]})"
+    return in_english(text)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bot.web.sentences import in_english
 from bot.web.texts import Words
 from scrm.errors import ScrmError
 
 
 def said(error: ScrmError, words: Words) -> str:
-    """The sentence for a person: the domain's own in Chinese, ours by its code in English."""
+    """The sentence for a person: the domain's own in Chinese; in English ours by its code, else by the sentence."""
     if words.language == "zh":
         return error.message
-    return words.find(f"refused_{error.code}") or words("refused_any", code=error.code)
+    return words.find(f"refused_{error.code}") or in_english(error.message)

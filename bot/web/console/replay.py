@@ -13,6 +13,7 @@ from bot.web.bidi import plain
 from bot.web.console import logs
 from bot.web.console.door import Console, Visit, see_other
 from bot.web.console.events import can_replay, show_event
+from bot.web.sentences import error_shown
 from bot.workers.changes import Change
 from bot.workers.trial import Trial, shown, try_event
 from scrm.errors import Conflict, NotFound
@@ -69,7 +70,7 @@ def _page(visit: Visit, event_id: int, trial: Trial) -> Response:
         "console/replay.html",
         event_id=event_id,
         kind=trial.kind,
-        error=trial.error and plain(_redactor.text(trial.error)),
+        error=trial.error and plain(error_shown(visit.t, _redactor.text(trial.error))),
         is_handled=trial.handled,
         changes=[_changed(visit, change) for change in trial.changes[:MOST]],
         more=max(0, len(trial.changes) - MOST),

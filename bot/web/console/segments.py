@@ -14,6 +14,7 @@ from bot.web.bidi import plain
 from bot.web.console import contact_filter
 from bot.web.console.door import Console, Visit, see_other
 from bot.web.console.filters import LONGEST
+from bot.web.console.refusals import said
 from bot.web.contact.forms import clean
 from scrm.contacts.queries import count_contacts
 from scrm.errors import Conflict, Invalid
@@ -116,7 +117,7 @@ def _save(visit: Visit) -> Response:
             )
             visit.record(session, "segment:saved", "segment", made.id, name=made.name, shared=is_shared)
     except (Invalid, Conflict) as error:
-        browser[TOLD] = {"problem": error.message, "name": name[: service.LONGEST_NAME]}
+        browser[TOLD] = {"problem": said(error, visit.t), "name": name[: service.LONGEST_NAME]}
     else:
         browser[TOLD] = {"done": visit.t("segment_saved", name=plain(made.name))}
     return see_other(visit.url("contact_list", **asked))
@@ -133,7 +134,7 @@ def _change(visit: Visit, segment_id: str) -> Response:
             )
             visit.record(session, "segment:changed", "segment", segment_id, name=name, shared=is_shared)
     except (Invalid, Conflict) as error:
-        browser[TOLD] = {"problem": error.message}
+        browser[TOLD] = {"problem": said(error, visit.t)}
     else:
         browser[TOLD] = {"done": visit.t("segment_changed")}
     return see_other(visit.url("contact_list", **asked))

@@ -55,7 +55,7 @@ class _Stop:
 
 def way_of_event(visit: Visit, session: Session, row: InboxEvent, calls: Sequence[OutboxCall]) -> list[Line]:
     """From WeCom's sending to the answers of the calls that the event caused."""
-    stops = [_stop(step) for step in (*steps_of_event(row), *_changes(session, row))]
+    stops = [_stop(step) for step in (*steps_of_event(row), *_changes(visit, session, row))]
     lines = _lines(visit, [*stops, *_after(_calls(session, calls), row.done_at)], row.received_at)
     if row.sent_at is None:
         return lines
@@ -102,7 +102,7 @@ def _answers(session: Session, calls: Sequence[OutboxCall]) -> list[InboxEvent]:
     return list(session.scalars(query))
 
 
-def _changes(session: Session, row: InboxEvent) -> Iterable[Found]:
+def _changes(visit: Visit, session: Session, row: InboxEvent) -> Iterable[Found]:
     """What the contact's timeline tells of the moment of the event, placed behind its handler."""
     if row.done_at is None or not (row.lane or "").startswith("contact:"):
         return []
@@ -115,7 +115,9 @@ def _changes(session: Session, row: InboxEvent) -> Iterable[Found]:
     )
     entries = session.scalars(query.order_by(at, TimelineEntry.id).limit(MOST))
     caused = [entry for entry in entries if not entry.kind.startswith("followup.")]
-    return [replace(step, at=row.done_at) for entry in caused for step in steps_of_entry(entry)]
+    return [
+        replace(step, at=row.done_at) for entry in caused for step in steps_of_entry(entry, visit.t.locale)
+    ]
 
 
 def _lines(visit: Visit, stops: Sequence[_Stop], since: datetime) -> list[Line]:

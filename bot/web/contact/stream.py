@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 from bot.api import paging
 from bot.api.people import staff_by_id
 from bot.web.bidi import isolated, plain
+from bot.web.sentences import shown
 from bot.web.site import Screen
+from bot.web.texts import Words
 from bot.web.times import Moment
 from scrm.accounts.queries import staff_by_userid
 from scrm.contacts.queries import ContactCard
@@ -128,7 +130,7 @@ def _names(session: Session, card: ContactCard, page: Sequence[TimelineEntry]) -
 
 def _entry(screen: Screen, row: TimelineEntry, names: dict[str, str]) -> Entry:
     noun, _, verb = row.kind.partition(".")
-    detail = {key: isolated(value) for key, value in row.detail.items()}
+    detail = {key: isolated(value) for key, value in in_page_language(screen.t, row).items()}
     text = title(row.kind, detail, screen.t.locale)
     return Entry(
         at=screen.calendar.clock(row.at),
@@ -138,6 +140,16 @@ def _entry(screen: Screen, row: TimelineEntry, names: dict[str, str]) -> Entry:
         next_step=str(detail.get("next_step") or ""),
         is_trouble=verb in TROUBLE,
     )
+
+
+def in_page_language(t: Words, row: TimelineEntry) -> dict[str, Any]:
+    """The entry's detail; its reason, and the names of our own fields, in the page's language."""
+    detail = dict(row.detail)
+    if isinstance(detail.get("reason"), str):
+        detail["reason"] = shown(t, detail["reason"])
+    if row.kind == "contact.changed":
+        detail["names"] = [shown(t, str(name)) for name in detail.get("names") or ()]
+    return detail
 
 
 def _followup(

@@ -212,7 +212,7 @@ def test_the_checks_of_the_server_and_the_work_say_what_is_well(admin: Browser):
 
     assert "可以写入" in server
     assert "Channel codes" in work
-    assert "all well" in work
+    assert "Not paused" in work
     assert admin.get("/console/settings/corp?step=nothing").status_code == 200
 
 
@@ -241,7 +241,7 @@ def test_wrong_hours_are_told_where_they_are_and_kept_in_the_form(desk: Desk, ad
     assert "结束要晚于开始" in wrong.text
     assert "「24.12.」不是日期" in wrong.text
     assert 'value="18:00"' in wrong.text
-    assert "Not right" in admin.post(f"{HOURS}?lang=en", {"from_1": "x"}).text
+    assert "Give both times" in admin.post(f"{HOURS}?lang=en", {"from_1": "x"}).text
     assert deeds(desk) == []
 
 
