@@ -22,7 +22,7 @@ from scrm.errors import NotFound, Refused
 from scrm.library.ready import fill_for
 from scrm.outbox import service as outbox
 from scrm.outbox.commands import NotifyStaff
-from scrm.routing.service import assign_manually
+from scrm.routing.service import assign_many
 from scrm.tags.by_hand import change_tags
 from scrm.tags.models import ContactTag, Tag, TagSource
 from scrm.tasks.giving import Giver, Order, give_tasks
@@ -97,17 +97,10 @@ def assign_contacts(run: Run) -> None:
         chunk = ids[at : at + CHUNK]
         with run.write() as session:
             seen = _seen(session, chunk)
-            for contact_id in chunk:
-                contact = seen.get(contact_id)
-                if contact is None:
-                    run.report({"failed": [_failure(contact_id, "", NotFound.__name__)]})
-                elif contact.owner_id == staff_id:
-                    run.report({"unchanged": 1})
-                else:
-                    assign_manually(
-                        session, contact_id, staff_id, actor=_author(run), now=run.now(), note=note
-                    )
-                    run.report({"changed": 1})
+            lost = [_failure(key, "", NotFound.__name__) for key in chunk if key not in seen]
+            others = [contact for contact in seen.values() if contact.owner_id != staff_id]
+            assign_many(session, others, staff_id, actor=_author(run), now=run.now(), note=note)
+            run.report({"changed": len(others), "unchanged": len(seen) - len(others), "failed": lost})
             at += len(chunk)
             if at == len(ids):
                 _tell(run, session, staff_id, note)

@@ -296,6 +296,28 @@ def test_a_job_that_was_cut_off_goes_on_and_gives_nothing_twice(
     assert rows(desk, Job)[0].report == {"changed": 5}
 
 
+def test_tasks_go_with_the_customers_that_get_another_owner(
+    desk: Desk, enter: Enter, work: Callable[[], None]
+):
+    new = desk.staff("zhangsan", "张三")
+    browser = enter(Role.ADMIN)
+    others = [desk.customer(f"客户{n}") for n in range(3)]
+    browser.post(f"{BULK}/start", {**FORM, "all": "on", "deed": "task", "staff": ""})
+    work()
+    handed = {"staff": "zhangsan", "note": "王敏休假"}
+
+    browser.post(f"{page_of(desk)}/owner", handed)
+    assert [row.contact_id for row in rows(desk, Task) if row.staff_id == new.id] == [desk.contact.id]
+    started = browser.post(f"{BULK}/start", {**handed, "all": "on", "deed": "owner"})
+    work()
+
+    assert {row.staff_id for row in rows(desk, Task)} == {new.id}
+    line = "未完成的待办（1 个）随客户从王敏转给了张三"
+    assert told(desk).count(line) == len(others) + 1
+    assert line in browser.get(page_of(desk)).text
+    assert "已修改 3 位，本来如此 1 位，未能修改 0 位" in browser.get(started.location).text
+
+
 def test_in_english_nothing_is_left_in_chinese(desk: Desk, enter: Enter, shelf: dict[str, Any]):
     browser = enter(Role.ADMIN)
     plan = {**FORM, "all": "on", "deed": "task", "staff": "", "due": "x", "text": "{name}"}
