@@ -24,6 +24,7 @@ from bot.web import (
     words_settings,
     words_sidebar,
     words_staff,
+    words_tasks,
 )
 
 TEXTS: Mapping[str, tuple[str, str]] = {
@@ -44,6 +45,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     **words_sidebar.TEXTS,
     **words_desk.TEXTS,
     **words_jobs.TEXTS,
+    **words_tasks.TEXTS,
 }
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}

@@ -1,4 +1,4 @@
-"""Deeds on many customers at once, in the background: tags set or taken away, another owner.
+"""Deeds on many customers at once, in the background: tags set or taken away, another owner, a task for each.
 
 Who is meant is fixed when the job is made: ``params["ids"]``. The cursor keeps where the job is and what it changed, so
 that tags can be put back as they were by the opposite job.
@@ -7,6 +7,8 @@ that tags can be put back as they were by the opposite job.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
@@ -17,14 +19,16 @@ from scrm.accounts.models import Staff
 from scrm.accounts.roles import ASSIGN
 from scrm.contacts.models import Contact
 from scrm.errors import NotFound, Refused
+from scrm.library.ready import fill_for
 from scrm.outbox import service as outbox
 from scrm.outbox.commands import NotifyStaff
-from scrm.routing.service import assign_manually
+from scrm.routing.service import assign_many
 from scrm.tags.by_hand import change_tags
 from scrm.tags.models import ContactTag, Tag, TagSource
+from scrm.tasks.giving import Giver, Order, give_tasks
 
 CHUNK = 50  # customers of a transaction: SQLite has one writer, and each tag is some ten statements
-TAG, ASSIGN_ALL = "tag_contacts", "assign_contacts"
+TAG, ASSIGN_ALL, GIVE = "tag_contacts", "assign_contacts", "give_tasks"
 MOST = 10_000  # customers of one job
 
 Changed = dict[str, list[int]]  # tag id → places in ``ids`` of those whose tags changed
@@ -93,20 +97,36 @@ def assign_contacts(run: Run) -> None:
         chunk = ids[at : at + CHUNK]
         with run.write() as session:
             seen = _seen(session, chunk)
-            for contact_id in chunk:
-                contact = seen.get(contact_id)
-                if contact is None:
-                    run.report({"failed": [_failure(contact_id, "", NotFound.__name__)]})
-                elif contact.owner_id == staff_id:
-                    run.report({"unchanged": 1})
-                else:
-                    assign_manually(
-                        session, contact_id, staff_id, actor=_author(run), now=run.now(), note=note
-                    )
-                    run.report({"changed": 1})
+            lost = [_failure(key, "", NotFound.__name__) for key in chunk if key not in seen]
+            others = [contact for contact in seen.values() if contact.owner_id != staff_id]
+            assign_many(session, others, staff_id, actor=_author(run), now=run.now(), note=note)
+            run.report({"changed": len(others), "unchanged": len(seen) - len(others), "failed": lost})
             at += len(chunk)
             if at == len(ids):
                 _tell(run, session, staff_id, note)
+            run.progress(session, done=at, total=len(ids), cursor={"next": at})
+
+
+def give_to_many(run: Run) -> None:
+    """One task for each customer: for ``staff_id``, or for each one's owner; with ``content`` ready to be sent."""
+    ids: list[str] = run.params["ids"]
+    order = Order(
+        run.params["title"],
+        datetime.fromisoformat(run.params["due_at"]),
+        run.params["staff_id"],
+        partial(fill_for, run.params["content"]),
+    )
+    at = int(run.cursor.get("next", 0))
+    while at < len(ids):
+        chunk = ids[at : at + CHUNK]
+        with run.write() as session:
+            me, sees = (run.actor.staff_id, run.actor.sees) if run.actor else (None, None)
+            giver = Giver(_author(run), me, sees)
+            given = give_tasks(session, chunk, order, giver=giver, key=f"bulk:{run.job.id}", now=run.now())
+            names = {row.id: row.name for row in _seen(session, list(given.refused)).values()}
+            failed = [_failure(key, names.get(key, ""), why) for key, why in given.refused.items()]
+            run.report({"changed": len(given.tasks), "unchanged": len(given.already), "failed": failed})
+            at += len(chunk)
             run.progress(session, done=at, total=len(ids), cursor={"next": at})
 
 
@@ -157,4 +177,8 @@ def _failure(contact_id: str, name: str, code: str) -> dict[str, str]:
     return {"id": contact_id, "name": name, "code": code}
 
 
-BULK: Mapping[str, Kind] = {TAG: Kind(tag_contacts, "tags.write"), ASSIGN_ALL: Kind(assign_contacts, ASSIGN)}
+BULK: Mapping[str, Kind] = {
+    TAG: Kind(tag_contacts, "tags.write"),
+    ASSIGN_ALL: Kind(assign_contacts, ASSIGN),
+    GIVE: Kind(give_to_many, ASSIGN),
+}

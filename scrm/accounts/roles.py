@@ -27,7 +27,7 @@ AUDIT_READ = "audit.read"
 ACCOUNTS_WRITE = "accounts.write"
 EXPORT = "contacts.export"
 LIBRARY_OWN = "library.own"  # folders of one's own
-ASSIGN = "contacts.assign"  # give a customer another owner
+ASSIGN = "contacts.assign"  # give a customer another owner, and reps tasks
 ALL_PERMISSIONS = (*ALL_SCOPES, EXPORT, ASSIGN, AUDIT_READ, ACCOUNTS_WRITE, LIBRARY_OWN)
 
 

@@ -185,19 +185,24 @@ def _update(session: Session, rows: Sequence[Judged], choices: Choices, *, actor
     """Write what the rows say into the contacts that have their numbers; how many changed."""
     ids = {row.contact_id: row for row in rows}
     contacts = list(session.scalars(select(Contact).where(Contact.id.in_(ids))))
-    changed = 0
-    for contact in contacts:
-        names = _change(contact, ids[contact.id], choices)
-        free = contact.owner_id is None or choices.known is Known.OVERWRITE
-        if choices.owner_id and contact.owner_id != choices.owner_id and free:
-            routing.assign_manually(session, contact.id, choices.owner_id, actor=actor, now=now)
-            names.append("负责人")
-        if names:
-            changed += 1
+    handed = [one for one in contacts if _gets_owner(one, choices)]
+    changed = {one.id: _change(one, ids[one.id], choices) for one in contacts}
+    if choices.owner_id:
+        routing.assign_many(session, handed, choices.owner_id, actor=actor, now=now)
+    for contact in handed:
+        changed[contact.id].append("负责人")
+    changed = {contact_id: names for contact_id, names in changed.items() if names}
+    with batch.collect(session):
+        for contact_id, names in changed.items():
             timeline.append(
-                session, contact.id, "contact.changed", at=now, actor=actor, detail={"names": names}
+                session, contact_id, "contact.changed", at=now, actor=actor, detail={"names": names}
             )
-    return changed
+    return len(changed)
+
+
+def _gets_owner(contact: Contact, choices: Choices) -> bool:
+    is_free = contact.owner_id is None or choices.known is Known.OVERWRITE
+    return bool(choices.owner_id) and contact.owner_id != choices.owner_id and is_free
 
 
 def _change(contact: Contact, row: Judged, choices: Choices) -> list[str]:

@@ -61,13 +61,21 @@ def check_folder_name(name: str) -> str:
 
 def check_reply(title: str, text: str) -> None:
     """Raises Invalid unless this can be kept and sent."""
-    problems = _title_problems(title)
+    _raise_if(_title_problems(title) | _text_problems(text))
+
+
+def check_text(text: str) -> None:
+    """Raises Invalid unless a text with placeholders can be sent."""
+    _raise_if(_text_problems(text))
+
+
+def _text_problems(text: str) -> Problems:
     told = text_problems(text, "text", at_most=TEXT_MAX, required=True)
     unknown = [] if told else unknown_placeholders(text)
-    if unknown:
-        known = "、".join(f"{{{name}}}" for name in PLACEHOLDERS)
-        told = {"text": f"没有占位符 {'、'.join(unknown[:3])}，可用的是 {known}"}
-    _raise_if(problems | told)
+    if not unknown:
+        return told
+    known = "、".join(f"{{{name}}}" for name in PLACEHOLDERS)
+    return {"text": f"没有占位符 {'、'.join(unknown[:3])}，可用的是 {known}"}
 
 
 def check_material(

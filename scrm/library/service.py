@@ -98,7 +98,7 @@ def copy_reply(session: Session, reply_id: str, folder_id: str, *, hand: Hand, n
     )
     if session.scalars(same.limit(1)).first():
         raise Conflict("reply_exists", f"「{folder.name}」里已有同名的话术", {"title": "已有同名的话术"})
-    goes_with = reply.material_id if _is_shared(session, reply.material_id) else None
+    goes_with = reply.material_id if is_shared(session, reply.material_id) else None
     return create_reply(session, folder_id, ReplySpec(reply.title, reply.text, goes_with), hand=hand, now=now)
 
 
@@ -258,7 +258,8 @@ def _check_goes_with(session: Session, material_id: str | None, folder: Folder, 
         raise Invalid("material_personal", told, {"material": told})
 
 
-def _is_shared(session: Session, material_id: str | None) -> bool:
+def is_shared(session: Session, material_id: str | None) -> bool:
+    """Whether a live material lies in a folder of the team."""
     material = session.get(Material, material_id) if material_id else None
     folder = session.get(Folder, material.folder_id) if material else None
     return bool(material and folder and folder.owner_id is None and material.deleted_at is None)

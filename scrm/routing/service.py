@@ -1,4 +1,4 @@
-"""Decide who owns a contact and keep the reason."""
+"""Decide who owns a contact and keep the reason; the open tasks of the owner before go with the contact."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from scrm import batch
 from scrm.accounts.models import Staff, StaffStatus
 from scrm.channels.models import Channel, ChannelStaff
 from scrm.contacts.models import Contact, Relation
@@ -18,6 +19,7 @@ from scrm.errors import Invalid, NotFound
 from scrm.ids import new_id
 from scrm.routing.models import Assignment
 from scrm.routing.rules import Candidate, Strategy, choose
+from scrm.tasks.handover import hand_over
 from scrm.timeline import service as timeline
 
 WINDOW = timedelta(days=30)  # weights are kept over this long
@@ -32,6 +34,21 @@ def _set_owner(
     detail: dict[str, Any],
     at: datetime,
     actor: str = "system",
+) -> Assignment:
+    if contact.owner_id is not None:
+        hand_over(session, {contact.id: contact.owner_id}, staff, actor=actor, now=at)
+    return _note_owner(session, contact, staff, reason=reason, detail=detail, at=at, actor=actor)
+
+
+def _note_owner(
+    session: Session,
+    contact: Contact,
+    staff: Staff,
+    *,
+    reason: str,
+    detail: dict[str, Any],
+    at: datetime,
+    actor: str,
 ) -> Assignment:
     contact.owner_id = staff.id
     detail = {"staff": staff.name, **detail}
@@ -86,13 +103,37 @@ def assign_manually(
 ) -> Assignment:
     """A person decides; ``note`` says why. Raises NotFound, and Invalid for a member who has left."""
     contact = get_contact(session, contact_id)
+    staff = _active(session, staff_id)
+    return _set_owner(
+        session, contact, staff, reason="manual", detail=_by_hand(actor, note), at=now, actor=actor
+    )
+
+
+def assign_many(
+    session: Session, contacts: Sequence[Contact], staff_id: str, *, actor: str, now: datetime, note: str = ""
+) -> None:
+    """As ``assign_manually`` for each, in a few statements however many."""
+    staff = _active(session, staff_id)
+    before = {contact.id: contact.owner_id for contact in contacts if contact.owner_id is not None}
+    with batch.collect(session):
+        hand_over(session, before, staff, actor=actor, now=now)
+        for contact in contacts:
+            _note_owner(
+                session, contact, staff, reason="manual", detail=_by_hand(actor, note), at=now, actor=actor
+            )
+
+
+def _active(session: Session, staff_id: str) -> Staff:
     staff = session.get(Staff, staff_id)
     if staff is None:
         raise NotFound("staff_not_found", "没有这位员工")
     if staff.status is not StaffStatus.ACTIVE:
         raise Invalid("staff_not_active", f"{staff.name} 已离职或停用，请另选一位", {"staff": "不是在职员工"})
-    detail = {"actor": actor.removeprefix("account:"), **({"note": note} if note else {})}
-    return _set_owner(session, contact, staff, reason="manual", detail=detail, at=now, actor=actor)
+    return staff
+
+
+def _by_hand(actor: str, note: str) -> dict[str, Any]:
+    return {"actor": actor.removeprefix("account:"), **({"note": note} if note else {})}
 
 
 def assign(

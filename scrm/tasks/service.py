@@ -66,14 +66,28 @@ def create_task(  # noqa: PLR0913 - one per column, all by keyword
     return task
 
 
+def check_order(title: str, due_at: datetime, now: datetime) -> None:
+    """Raises Invalid for a title or a time that no task can have."""
+    _raise_if(_wrong(title, due_at, now))
+
+
 def _check(staff: Staff | None, *, title: str, due_at: datetime, now: datetime) -> None:
     fields = {}
     if staff is None or staff.status is not StaffStatus.ACTIVE:
         fields["staff"] = "没有这位在职员工"
+    _raise_if(fields | _wrong(title, due_at, now))
+
+
+def _wrong(title: str, due_at: datetime, now: datetime) -> dict[str, str]:
+    fields = {}
     if not 1 <= len(title.strip()) <= MAX_TITLE:
         fields["title"] = f"请填写 1-{MAX_TITLE} 个字的待办内容"
     if due_at <= now:
         fields["due_at"] = TIME_PASSED
+    return fields
+
+
+def _raise_if(fields: dict[str, str]) -> None:
     if fields:
         raise Invalid("task_invalid", f"待办没有保存：{'；'.join(fields.values())}", fields)
 

@@ -128,6 +128,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "task.skipped": ("[{staff}]跳过了待办[：{title}]", "Task skipped[ by {staff}][: {title}]"),
     "task.reopened": ("恢复了[{staff}]的待办[：{title}]", "Task[ of {staff}] opened again[: {title}]"),
     "task.postponed": ("推迟了[{staff}]的待办[：{title}]", "Task[ of {staff}] put off[: {title}]"),
+    "task.handed_over": (
+        "未完成的待办[（{n} 个）]随客户[从{before_staff}]转给了[{staff}]",
+        "Open tasks[ ({n})] went with the customer[ from {before_staff}] to[ {staff}]",
+    ),
     "group.joined": ("进入客户群[「{group}」][（{how}）]", "Joined the group[ “{group}”][ ({how})]"),
     "group.left": ("退出客户群[「{group}」][（{how}）]", "Left the group[ “{group}”][ ({how})]"),
     "followup.commented": ("[{who}]评论了跟进[：{content}]", "Comment[ by {who}][: {content}]"),

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 
 from bot.redact import Redactor
 from bot.web.bidi import plain
-from bot.web.console import contact_filter, owner
+from bot.web.console import contact_filter, giving, owner
 from bot.web.console.door import Console, Visit, see_other
 from bot.web.console.refusals import said
 from bot.web.contact.forms import clean
 from bot.web.sentences import shown
 from bot.workers.background import ask_for
-from bot.workers.bulk import ASSIGN_ALL, BULK, MOST, TAG
+from bot.workers.bulk import ASSIGN_ALL, BULK, GIVE, MOST, TAG
 from scrm.accounts.roles import ASSIGN
 from scrm.contacts.queries import ContactFilter, contact_ids, count_contacts
 from scrm.errors import Invalid, NotFound, Refused
@@ -29,7 +29,8 @@ from scrm.tags.queries import list_groups
 CHOSEN_MOST = 200  # boxes of a page
 TAGS_MOST = 20
 LARGEST_FORM = 256 * 1024
-DEEDS = {"tag": "tags.write", "untag": "tags.write", "owner": ASSIGN}
+DEEDS = {"tag": "tags.write", "untag": "tags.write", "owner": ASSIGN, "task": ASSIGN}
+DOING = {TAG: "bulk_doing_tags", ASSIGN_ALL: "bulk_doing_owner", GIVE: "bulk_doing_task"}
 _redactor = Redactor()
 
 
@@ -57,6 +58,8 @@ class Plan:
     text: str = ""
     problem: str = ""
     fields: list[tuple[str, str]] = field(default_factory=list)
+    draft: giving.TaskDraft = field(default_factory=giving.TaskDraft)
+    task: giving.Task | None = None
 
 
 def register(console: Console) -> None:
@@ -91,6 +94,7 @@ def _page(visit: Visit, plan: Plan, status: int = 200) -> Response:
         chosen = _chosen(visit, session)
         groups = list_groups(session) if visit.may("tags.write") else []
         reps = owner.choices(visit, session) if visit.may(ASSIGN) else []
+        offers = giving.offers(visit, session) if visit.may(ASSIGN) else None
     return visit.page(
         "console/bulk.html",
         status,
@@ -104,6 +108,7 @@ def _page(visit: Visit, plan: Plan, status: int = 200) -> Response:
             (plain(row.group.name), [(tag.id, plain(tag.name)) for tag in row.tags]) for row in groups
         ],
         reps=reps,
+        offers=offers,
     )
 
 
@@ -130,6 +135,8 @@ def _plan(visit: Visit, session: Session) -> Plan:
     plan = Plan(deed, fields=[("deed", deed)])
     if deed == "owner":
         _plan_owner(visit, session, plan, chosen)
+    elif deed == "task":
+        _plan_task(visit, session, plan, chosen)
     else:
         _plan_tags(visit, session, plan, chosen)
     if chosen.count > MOST:
@@ -149,6 +156,26 @@ def _plan_owner(visit: Visit, session: Session, plan: Plan, chosen: Chosen) -> N
     plan.staff_id, plan.staff = staff.id, staff.userid
     plan.fields += [("staff", staff.userid), ("note", plan.note)]
     plan.text = visit.t("bulk_will_owner", n=f"{chosen.count:,}", staff=plain(staff.name), note=plan.note)
+
+
+def _plan_task(visit: Visit, session: Session, plan: Plan, chosen: Chosen) -> None:
+    plan.draft = giving.read(request.form)
+    try:
+        plan.task = giving.check(visit, session, plan.draft)
+        staff = owner.chosen(visit, session, plan.draft.staff) if plan.draft.staff else None
+    except Invalid as error:
+        plan.problem = error.message
+        return
+    plan.fields += plan.draft.fields
+    if staff is not None:
+        plan.staff_id, plan.staff = staff.id, staff.userid
+    plan.text = visit.t(
+        "bulk_will_task",
+        n=f"{chosen.count:,}",
+        title=plain(plan.task.title),
+        staff=plain(staff.name) if staff else visit.t("bulk_each_owner"),
+        due=visit.calendar.moment(plan.task.due_at).text,
+    )
 
 
 def _plan_tags(visit: Visit, session: Session, plan: Plan, chosen: Chosen) -> None:
@@ -177,7 +204,19 @@ def _make(visit: Visit, session: Session, plan: Plan) -> Job:
     chosen = _chosen(visit, session)
     ids = contact_ids(session, chosen.which, limit=MOST)
     keys = [tag.id for tag in plan.tags]
-    if plan.deed == "owner":
+    if plan.task is not None:
+        task = plan.task
+        job = _ask(
+            visit,
+            session,
+            GIVE,
+            ids=ids,
+            staff_id=plan.staff_id or None,
+            title=task.title,
+            due_at=task.due_at.isoformat(),
+            content=task.content,
+        )
+    elif plan.deed == "owner":
         job = _ask(visit, session, ASSIGN_ALL, ids=ids, staff_id=plan.staff_id, note=plan.note)
     else:
         add, remove = (keys, []) if plan.deed == "tag" else ([], keys)
@@ -191,6 +230,7 @@ def _make(visit: Visit, session: Session, plan: Plan) -> Job:
         filters=chosen.told,
         tags=[tag.name for tag in plan.tags],
         staff=plan.staff,
+        **({"title": plan.task.title, "due": plan.task.due_at.isoformat()} if plan.task else {}),
     )
     return job
 
@@ -223,7 +263,7 @@ def _report(visit: Visit, job: Job) -> Response:
         job=job,
         error=plain(shown(t, _redactor.text(job.error))) if job.error else "",
         total=total,
-        text=t(f"bulk_doing_{'owner' if job.kind == ASSIGN_ALL else 'tags'}", n=f"{total:,}"),
+        text=t(DOING[job.kind], n=f"{total:,}"),
         is_open=job.state in jobs.OPEN,
         changed=found.get("changed", 0),
         unchanged=found.get("unchanged", 0),

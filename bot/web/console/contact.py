@@ -8,10 +8,11 @@ from flask import Response, redirect, request
 from sqlalchemy.orm import Session
 
 from bot.web.bidi import plain
-from bot.web.console import changes, owner
+from bot.web.console import changes, giving, owner
 from bot.web.console.door import Console, Visit
+from bot.web.console.giving import TaskDraft
 from bot.web.console.refusals import said
-from bot.web.contact import forms, profile, reveal, stream
+from bot.web.contact import forms, profile, reveal, stream, tasks
 from bot.web.contact.forms import Claim, Draft
 from bot.web.contact.profile import OwnerLine
 from bot.web.group_view import chats_of
@@ -34,7 +35,7 @@ from scrm.timeline.rules import STAGES
 LARGEST_FORM = 64 * 1024
 LONGEST_NONCE = 64
 OWNERS_SHOWN = 20
-DONE = ("followup", "stage", "tag", "owner")
+DONE = ("followup", "stage", "tag", "owner", "task")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Attempt:
     problem: str = ""  # of anything but the follow-up
     phone: str = ""
     phone_problem: str = ""
+    task: TaskDraft = field(default_factory=TaskDraft)
+    task_errors: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,11 @@ def register(console: Console) -> None:
     def change_owner(visit: Visit, contact_id: str) -> Response:
         return _change_owner(visit, contact_id)
 
+    @console.post("/contacts/<contact_id>/tasks", ASSIGN)
+    def give_task(visit: Visit, contact_id: str) -> Response:
+        request.max_content_length = LARGEST_FORM
+        return _give_task(visit, contact_id)
+
     @console.post("/contacts/<contact_id>/tags", "tags.write")
     def change_tags_of(visit: Visit, contact_id: str) -> Response:
         return _change_tags(visit, contact_id)
@@ -114,6 +122,10 @@ def _show(visit: Visit, contact_id: str, attempt: Attempt, status: int = 200) ->
         tag_groups = list_groups(session) if visit.may("tags.write") else []
         chats = chats_of(visit, session, contact_id)
         reps = owner.choices(visit, session) if visit.may(ASSIGN) else []
+        offers = giving.offers(visit, session) if visit.may(ASSIGN) else None
+        open_tasks = tasks.cards(
+            visit, session, tasks.open_tasks(session, contact_id), acts=lambda _task: False
+        )
     head = profile.build(visit, card, assignments, latest, me=me)
     held = {row.tag.id for row in card.tags}
     return visit.page(
@@ -145,6 +157,9 @@ def _show(visit: Visit, contact_id: str, attempt: Attempt, status: int = 200) ->
         writers=[(row.userid, plain(row.name)) for row in _writers(card, me)],
         is_me=me is not None,
         reps=reps,
+        offers=offers,
+        tasks=open_tasks,
+        task_reps=giving.reps(visit, card, me),
         owner=card.owner.userid if card.owner else "",
         limits={"content": MAX_CONTENT, "next_step": MAX_NEXT_STEP, "today": visit.calendar.today},
     )
@@ -274,6 +289,17 @@ def _change_owner(visit: Visit, contact_id: str) -> Response:
         return _show(visit, contact_id, Attempt(problem=said(error, visit.t)), 422)
     visit.site.wake()
     return _go(visit, contact_id, done="owner")
+
+
+def _give_task(visit: Visit, contact_id: str) -> Response:
+    try:
+        with visit.write() as session:
+            card = load_cards(session, [get_contact(session, contact_id)])[0]
+            giving.give(visit, session, card, _me(visit, session))
+    except Invalid as error:
+        again = Attempt(task=giving.read(request.form), task_errors=dict(error.fields))
+        return _show(visit, contact_id, again, 422)
+    return _go(visit, contact_id, done="task")
 
 
 def _change_tags(visit: Visit, contact_id: str) -> Response:

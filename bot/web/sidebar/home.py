@@ -14,9 +14,10 @@ from bot.api.people import contact_names
 from bot.web.bidi import plain
 from bot.web.console.door import Visit
 from bot.web.contact.profile import HUES, initial
+from bot.web.contact.tasks import cards
 from bot.web.figures import count, span
 from bot.web.links import Grant
-from bot.web.sidebar import task_cards, toasts
+from bot.web.sidebar import toasts
 from bot.web.sidebar.access import find_rep, is_client, to_sidebar_login
 from bot.web.sidebar.chat import explain
 from bot.web.site import Screen, Site
@@ -95,7 +96,7 @@ def _home(rep: Visit) -> Response:
         me = session.get_one(Staff, staff_id)
         due = _due(rep, staff_id)
         may_write = rep.may("followups.write")
-        tasks = task_cards.cards(
+        tasks = cards(
             rep, session, list_by_due(session, due, limit=TASKS_SHOWN), acts=lambda _task: may_write
         )
         tasks_count = count_tasks(session, due)

@@ -2,49 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, redirect, request
 from sqlalchemy.orm import Session
 
-from bot.api.people import contact_names, staff_by_id
-from bot.web.bidi import plain
 from bot.web.contact import forms
 from bot.web.contact.forms import Draft
+from bot.web.contact.tasks import TaskCard, cards, open_tasks
 from bot.web.sidebar.access import Visitor
 from bot.web.sidebar.acting import act, go
 from bot.web.site import Screen, Site
-from bot.web.times import Moment
 from scrm.errors import Conflict, Invalid, NotFound
 from scrm.tasks import service as tasks
-from scrm.tasks.models import Task, TaskSource, TaskState
-from scrm.tasks.queries import TaskFilter, list_by_due
+from scrm.tasks.models import Task, TaskSource
 
-SHOWN = 20
 SOON = timedelta(hours=2)
 LATER = ("2h", "1", "3", "7")
 DEEDS = {"done": "task:done", "skip": "task:skipped", "reopen": "task:reopened", "later": "task:postponed"}
 MOST_TOGETHER = 50
 LONGEST_MESSAGE = 2000
-
-
-@dataclass(frozen=True)
-class TaskCard:
-    """A task as a rep sees it. ``texts`` are ready to send; ``is_mine``: the visitor may act on it."""
-
-    id: str
-    contact_id: str
-    contact: str
-    title: str
-    staff: str
-    due: Moment
-    is_late: bool
-    is_today: bool
-    is_mine: bool
-    texts: list[str]
-    has_material: bool
 
 
 def register(blueprint: Blueprint, site: Site) -> None:
@@ -69,37 +46,8 @@ def register(blueprint: Blueprint, site: Site) -> None:
 
 def of_contact(screen: Screen, session: Session, visitor: Visitor) -> list[TaskCard]:
     """The contact's open tasks, soonest due first."""
-    which = TaskFilter(contact_id=visitor.card.contact.id, state=TaskState.OPEN)
-    rows = list_by_due(session, which, limit=SHOWN)
+    rows = open_tasks(session, visitor.card.contact.id)
     return cards(screen, session, rows, acts=lambda task: _acts(visitor, task))
-
-
-def cards(
-    screen: Screen, session: Session, rows: list[Task], *, acts: Callable[[Task], bool]
-) -> list[TaskCard]:
-    """The tasks as they are shown, with two queries however many."""
-    names = contact_names(session, {row.contact_id for row in rows})
-    people = staff_by_id(session, {row.staff_id for row in rows})
-    today = screen.calendar.today
-    found = []
-    for row in rows:
-        day = screen.calendar.local(row.due_at).date()
-        found.append(
-            TaskCard(
-                id=row.id,
-                contact_id=row.contact_id,
-                contact=plain(names.get(row.contact_id, "")).strip() or screen.t("no_name"),
-                title=plain(row.title),
-                staff=plain(people[row.staff_id].name),
-                due=screen.calendar.moment(row.due_at),
-                is_late=row.due_at < screen.now and day < today,
-                is_today=day == today,
-                is_mine=acts(row),
-                texts=[str(one["text"]) for one in row.content if one.get("kind") == "text"],
-                has_material=any(one.get("kind") == "material" for one in row.content),
-            )
-        )
-    return found
 
 
 def _acts(visitor: Visitor, task: Task) -> bool:

@@ -5,7 +5,8 @@
   const sendAll = async (texts) => {
     for (const text of texts) {
       if (text.dataset.sent) continue;
-      await lianke.send({ msgtype: "text", text: { content: text.innerText.trim() } });
+      const { message } = text.dataset;
+      await lianke.send(message ? JSON.parse(message) : { msgtype: "text", text: { content: text.innerText.trim() } });
       text.dataset.sent = "1";
     }
   };
@@ -31,8 +32,8 @@
         form.submit();
       } catch {
         if (open === "other") delete form.dataset.open;
-        const rest = texts.filter((text) => !text.dataset.sent).map((text) => text.innerText.trim()).join("\n");
-        told.textContent = open === "other" ? form.dataset.other : await lianke.copy(rest) ? form.dataset.copied : form.dataset.byHand;
+        const rest = texts.filter((text) => !text.dataset.sent && !text.dataset.message).map((text) => text.innerText.trim()).join("\n");
+        told.textContent = open === "other" ? form.dataset.other : rest && await lianke.copy(rest) ? form.dataset.copied : form.dataset.byHand;
         told.hidden = false;
         button.textContent = done;
         button.removeAttribute("aria-disabled");

@@ -1,0 +1,150 @@
+"""Give tasks to reps: one for each of many contacts, to its owner or to one rep, in six statements at most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scrm import batch
+from scrm.accounts.models import Staff, StaffStatus
+from scrm.contacts.models import Contact, Relation, RelationState
+from scrm.ids import new_id
+from scrm.tasks.models import Task, TaskSource, TaskState
+from scrm.tasks.service import check_order
+from scrm.timeline import service as timeline
+
+Fill = Callable[[Contact, Staff], list[dict[str, Any]]]
+
+
+class Refusal(StrEnum):
+    """Why a contact's task was not given."""
+
+    GONE = "NotFound"  # or out of the giver's reach
+    NO_OWNER = "task_no_owner"
+    LEFT = "task_rep_left"
+    OUT_OF_REACH = "task_rep_out_of_reach"  # of the giver
+    UNRELATED = "task_rep_unrelated"  # the rep would not see the contact, and so not the task
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be done by when, by whom (None: each contact's owner); ``content`` makes what is ready to send."""
+
+    title: str
+    due_at: datetime
+    staff_id: str | None = None
+    content: Fill = lambda _contact, _staff: []
+
+
+@dataclass(frozen=True)
+class Giver:
+    """Who gives: as the timeline names them, the member they are, and whose customers they see (None: all)."""
+
+    name: str
+    staff_id: str | None
+    sees: Collection[str] | None
+
+
+@dataclass(frozen=True)
+class Given:
+    """Contact id → its new task, and why there is none for others; those of ``already`` had theirs before."""
+
+    tasks: Mapping[str, str]
+    refused: Mapping[str, Refusal]
+    already: Collection[str]
+
+
+def give_tasks(
+    session: Session, contact_ids: Sequence[str], order: Order, *, giver: Giver, key: str, now: datetime
+) -> Given:
+    """A task for each of the contacts the session sees; with the same ``key``, once. The timeline tells it.
+
+    A rep gets no task about a contact they would not see: they own it, or are or were connected with it; the giver
+    may be anybody. Raises Invalid for a title or a time that cannot be.
+    """
+    check_order(order.title, order.due_at, now)
+    session.flush()
+    contacts = {row.id: row for row in session.scalars(select(Contact).where(Contact.id.in_(contact_ids)))}
+    wanted = {order.staff_id} if order.staff_id else {row.owner_id for row in contacts.values()}
+    staff = {row.id: row for row in session.scalars(select(Staff).where(Staff.id.in_(wanted - {None})))}
+    related = _related(session, contacts, order.staff_id) if order.staff_id else frozenset()
+    keys = {contact_id: f"{key}:{contact_id}" for contact_id in contacts}
+    known = set(session.scalars(select(Task.key).where(Task.key.in_(keys.values()))))
+    already = {contact_id for contact_id in keys if keys[contact_id] in known}
+    tasks: dict[str, str] = {}
+    refused: dict[str, Refusal] = {}
+    with batch.collect(session):
+        for contact_id in dict.fromkeys(contact_ids):
+            if contact_id in already:
+                continue
+            contact = contacts.get(contact_id)
+            rep = staff.get((order.staff_id or contact.owner_id or "") if contact else "")
+            why = _refusal(contact, rep, order, giver, related)
+            if why is not None or contact is None or rep is None:
+                refused[contact_id] = why or Refusal.GONE
+                continue
+            tasks[contact_id] = _write(
+                session, contact, rep, order, giver=giver, key=keys[contact_id], now=now
+            )
+    return Given(tasks, refused, already)
+
+
+def _related(session: Session, contact_ids: Collection[str], staff_id: str) -> frozenset[str]:
+    connected = select(Relation.contact_id).where(
+        Relation.contact_id.in_(contact_ids),
+        Relation.staff_id == staff_id,
+        Relation.state != RelationState.TRANSFERRED,
+    )
+    return frozenset(session.scalars(connected))
+
+
+def _refusal(
+    contact: Contact | None, rep: Staff | None, order: Order, giver: Giver, related: Collection[str]
+) -> Refusal | None:
+    if contact is None:
+        return Refusal.GONE
+    if order.staff_id is None and contact.owner_id is None:
+        return Refusal.NO_OWNER
+    if rep is None or rep.status is not StaffStatus.ACTIVE:
+        return Refusal.LEFT
+    if giver.sees is not None and rep.id not in giver.sees:
+        return Refusal.OUT_OF_REACH
+    if rep.id not in (contact.owner_id, giver.staff_id) and contact.id not in related:
+        return Refusal.UNRELATED
+    return None
+
+
+def _write(
+    session: Session, contact: Contact, rep: Staff, order: Order, *, giver: Giver, key: str, now: datetime
+) -> str:
+    title = order.title.strip()
+    task = {
+        "id": new_id(),
+        "contact_id": contact.id,
+        "staff_id": rep.id,
+        "title": title,
+        "content": order.content(contact, rep),
+        "due_at": order.due_at,
+        "state": TaskState.OPEN,
+        "source": TaskSource.MANAGER,
+        "key": key,
+        "created_at": now,
+        "created_by": giver.name[:128],
+    }
+    batch.insert(session, Task, task)
+    timeline.append(
+        session,
+        contact.id,
+        "task.created",
+        at=now,
+        actor=giver.name,
+        detail={"staff": rep.name, "title": title, "task_id": task["id"]},
+        key=f"task:{key}",
+    )
+    return str(task["id"])
