@@ -94,6 +94,7 @@ _DETAILS: Mapping[str, tuple[str, str]] = {
     "comment": ("评论", "comment"),
     "contacts": ("客户数", "contacts"),
     "days": ("天数", "days"),
+    "due": ("到期", "due"),
     "fields": ("字段", "fields"),
     "file": ("文件", "file"),
     "filters": ("筛选", "filters"),
