@@ -67,7 +67,10 @@ def list_files(session: Session, job_ids: Collection[int]) -> list[FileInfo]:
         JobFile.job_id.in_(job_ids), JobFile.kind != FileKind.WORK
     )
     rows = session.execute(query.group_by(JobFile.job_id, JobFile.kind)).all()
-    return sorted((FileInfo(*row) for row in rows), key=lambda info: (info.job_id, info.kind))
+    found = (
+        FileInfo(job_id, kind, name, int(size), count, at) for job_id, kind, name, size, count, at in rows
+    )
+    return sorted(found, key=lambda info: (info.job_id, info.kind))  # int: MariaDB adds up to a Decimal
 
 
 def find_file(session: Session, job_id: int, kind: FileKind) -> FileInfo:

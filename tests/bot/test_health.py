@@ -48,6 +48,7 @@ def test_a_count_falls_back_to_zero_so_that_its_alert_clears(client: FlaskClient
 
 def test_metrics_are_answered_without_the_database(client: FlaskClient, database: Database) -> None:
     with database.write_connection() as connection:
+        connection.exec_driver_sql("DROP TABLE job_file")  # which refers to job
         connection.exec_driver_sql("DROP TABLE job")
 
     answer = client.get("/metrics")

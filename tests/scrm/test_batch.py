@@ -14,6 +14,7 @@ from scrm import batch
 from scrm.accounts.service import ensure_staff
 from scrm.contacts import service as contacts
 from scrm.contacts.models import Contact, ContactIdentity, Relation
+from scrm.dialects import MYSQL
 from scrm.routing import service as routing
 from scrm.routing.models import Assignment
 from scrm.timeline.models import TimelineEntry
@@ -57,7 +58,12 @@ def test_rows_of_a_batch_are_written_together_at_its_end(
         assert keys(session) == []
 
     assert keys(session) == ["a", "b", "c"]  # the key that was taken counts once
-    assert statements["INSERT INTO timeline_entry"] == 1
+    if (
+        session.get_bind().dialect.name in MYSQL
+    ):  # it has no "insert what is new": one by one where a key is taken
+        assert statements["INSERT INTO timeline_entry"] == 1 + 4
+    else:
+        assert statements["INSERT INTO timeline_entry"] == 1
 
 
 def test_outside_a_batch_a_row_is_written_at_once(session: Session, now: datetime):
