@@ -20,7 +20,8 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, func, select
+from sqlalchemy import ColumnElement, event, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from benchmarks.config import product_config
 from benchmarks.load import percentile
@@ -33,7 +34,7 @@ from scrm import seal
 from scrm.accounts import logins
 from scrm.accounts.models import LoginWay, Staff
 from scrm.accounts.roles import Role
-from scrm.inbox.models import InboxEvent
+from scrm.inbox.models import EventState, InboxEvent
 from scrm.outbox.models import OutboxCall
 
 SIZE, QUICK_SIZE = 100_000, 5_000
@@ -65,6 +66,7 @@ class Visitor:
     client: FlaskClient
     population: Population
     chance: random.Random
+    account_id: str
 
     def fill_in(self, rule: str) -> str | None:
         """The address with ids that exist; None for a rule whose ids are not those of the filled tables."""
@@ -74,8 +76,9 @@ class Visitor:
             "channel_id": channel_id(1 + n % CHANNELS),
             "staff_id": staff_id(1 + n % self.population.staff),
             "tag_id": tag_id(1 + n % COMMON_TAGS),
-            "event_id": self._some(InboxEvent),
-            "call_id": self._some(OutboxCall),
+            "event_id": self._newest(InboxEvent.id, InboxEvent.state == EventState.DONE),
+            "call_id": self._newest(OutboxCall.id),
+            "account_id": self.account_id,
         }
         wanted = re.findall(r"[<{](?:\w+:)?(\w+)[>}]", rule)
         if "userid" in wanted:
@@ -84,9 +87,9 @@ class Visitor:
             return None
         return re.sub(r"[<{](?:\w+:)?(\w+)[>}]", lambda found: str(known[found[1]]), rule)
 
-    def _some(self, model: Any) -> int:
+    def _newest(self, key: InstrumentedAttribute[int], *where: ColumnElement[bool]) -> int:
         with self.product.database.read() as session:
-            return int(session.scalar(select(func.max(model.id))) or 1)
+            return int(session.scalar(select(func.max(key)).where(*where)) or 1)
 
     def _userid(self, of_staff: str) -> str:
         with self.product.database.read() as session:
@@ -96,7 +99,7 @@ class Visitor:
 def pages_of(visitor: Visitor) -> Iterator[tuple[str, str]]:
     """Name and rule of every page that can be asked for."""
     for page in visitor.app.extensions["lianke_console"]:
-        is_file = re.search(r"\.\w+$|/(qr|download|file|changes|template)", page.rule)
+        is_file = re.search(r"\.\w+$|/(qr|poster|download|file|changes|template)", page.rule)
         if page.method == "GET" and not is_file and visitor.fill_in(page.rule) is not None:
             yield page.rule, page.rule
     yield from FILTERED.items()
@@ -123,7 +126,7 @@ def entered(url: str, population: Population) -> Iterator[Visitor]:
     client = app.test_client()
     client.set_cookie("lianke_login", token)
     try:
-        yield Visitor(product, app, client, population, random.Random(1))
+        yield Visitor(product, app, client, population, random.Random(1), account.id)
     finally:
         product.database.dispose()
 
