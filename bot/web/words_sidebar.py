@@ -146,7 +146,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "fig_lost": ("流失", "Lost"),
     "fig_followups": ("跟进", "Follow-ups"),
     "fig_done": ("完成待办", "Tasks done"),
-    "fig_median": ("首响中位", "First answer, median"),
+    "fig_median": ("首响中位（工作时间）", "First answer, median (working time)"),
     "fig_new_why": ("与您建立好友关系的客户", "Connections with you made in the period"),
     "fig_lost_why": (
         "与您的好友关系在此期间结束、至今没有恢复的客户",
@@ -155,8 +155,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "fig_followups_why": ("您写下的跟进", "Follow-ups written in your name"),
     "fig_done_why": ("在此期间完成的待办", "Your tasks done in the period"),
     "fig_median_why": (
-        "此期间新增的客户，从添加到您第一次跟进的时间",
-        "From the connection to your first follow-up, of those connected in the period",
+        "此期间新增的客户，从添加到您第一次跟进的工作时间，不含下班和节假日",
+        "Working time from the connection to your first follow-up, of those connected in the period",
     ),
     "list_tasks": ("今天的待办", "Today’s tasks"),
     "list_tasks_none": ("今天没有待办", "No tasks today"),

@@ -133,7 +133,7 @@ def _line(visit: Visit, row: ChannelRow, code: ChannelCode | None, trend: list[i
         code_error=code.error if code else None,
         row=row,
         cost=figures.money(shown),
-        response=figures.span(row.figures.first_response_median_s, visit.t),
+        response=figures.worked(row.figures.first_response_working_s, visit.t),
         points=charts.spark(trend),
         trend=trend,
     )
