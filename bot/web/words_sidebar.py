@@ -58,6 +58,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "资料已保存；您不是这位客户的好友，所以没有写进企业微信",
         "Saved here. You are not connected with this customer, so WeCom was not told",
     ),
+    "done_details_back": ("已改回原来的资料，企业微信里也会改回", "Put back as it was, in WeCom too"),
+    "done_details_back_here": ("已改回原来的资料", "Put back as it was"),
     "done_task_done": ("已完成「{title}」", "Done: “{title}”"),
     "done_task_skip": ("已跳过「{title}」", "Skipped: “{title}”"),
     "done_task_reopen": ("已恢复「{title}」", "Opened again: “{title}”"),
@@ -76,6 +78,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "problem_often": (
         "一小时内查看的号码太多，请稍后再看",
         "Too many numbers shown within an hour; try later",
+    ),
+    "problem_details_since": (
+        "没有撤销：资料后来又改过，或已过了一小时；请点「修改」",
+        "Not undone: the details have changed since, or an hour has passed. Use “Edit”",
+    ),
+    "problem_details_undo": (
+        "没能撤销：原来的号码已属于另一位客户，或企业微信不再接受原来的内容；请点「修改」",
+        "Not undone: the number is another customer’s by now, or WeCom takes the old text no more. Use “Edit”",
     ),
     "problem_task_closed": (
         "这个待办刚才已经变了，请看现在的状态",
