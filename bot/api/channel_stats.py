@@ -24,6 +24,9 @@ class FiguresOut(Answer):
     retained_rate: float | None = Field(description="这段时间的新增客户中仍在的比例")
     tagged: int = Field(description="新增客户中已有标签的人数")
     first_response_median_s: int | None = Field(description="首次响应时长的中位数，单位秒")
+    first_response_working_s: int | None = Field(
+        description="首次响应时长的中位数，只计工作时间（/settings/working_hours），单位秒"
+    )
     cost_per_contact_fen: int | None = Field(description="每位新增客户的成本，单位分")
 
 

@@ -38,3 +38,10 @@ def span(seconds: int | None, words: Words) -> str:
     if seconds < DAY:
         return words("span_hm", h=seconds // HOUR, m=seconds % HOUR // MINUTE)
     return words("span_dh", d=seconds // DAY, h=seconds % DAY // HOUR)
+
+
+def worked(seconds: int | None, words: Words) -> str:
+    """As ``span``, of working time: a working day has no 24 hours, so there are no days."""
+    if seconds is None or seconds < HOUR:
+        return span(seconds, words)
+    return words("span_hm", h=f"{seconds // HOUR:,}", m=seconds % HOUR // MINUTE)

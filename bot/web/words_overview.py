@@ -23,6 +23,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "chart_table": ("查看数据", "Show the numbers"),
     "chart_before": ("上一周期", "The period before"),
+    "csv_response_worked": ("首响中位（工作时间，分钟）", "First response, median (working minutes)"),
+    "csv_response": ("首响中位（自然时间，分钟）", "First response, median (plain minutes)"),
     "by_channel": ("按渠道", "By channel"),
     "rep": ("员工", "Rep"),
     "by_rep": ("按员工", "By rep"),

@@ -58,6 +58,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "资料已保存；您不是这位客户的好友，所以没有写进企业微信",
         "Saved here. You are not connected with this customer, so WeCom was not told",
     ),
+    "done_details_back": ("已改回原来的资料，企业微信里也会改回", "Put back as it was, in WeCom too"),
+    "done_details_back_here": ("已改回原来的资料", "Put back as it was"),
     "done_task_done": ("已完成「{title}」", "Done: “{title}”"),
     "done_task_skip": ("已跳过「{title}」", "Skipped: “{title}”"),
     "done_task_reopen": ("已恢复「{title}」", "Opened again: “{title}”"),
@@ -76,6 +78,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "problem_often": (
         "一小时内查看的号码太多，请稍后再看",
         "Too many numbers shown within an hour; try later",
+    ),
+    "problem_details_since": (
+        "没有撤销：资料后来又改过，或已过了一小时；请点「修改」",
+        "Not undone: the details have changed since, or an hour has passed. Use “Edit”",
+    ),
+    "problem_details_undo": (
+        "没能撤销：原来的号码已属于另一位客户，或企业微信不再接受原来的内容；请点「修改」",
+        "Not undone: the number is another customer’s by now, or WeCom takes the old text no more. Use “Edit”",
     ),
     "problem_task_closed": (
         "这个待办刚才已经变了，请看现在的状态",
@@ -146,7 +156,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "fig_lost": ("流失", "Lost"),
     "fig_followups": ("跟进", "Follow-ups"),
     "fig_done": ("完成待办", "Tasks done"),
-    "fig_median": ("首响中位", "First answer, median"),
+    "fig_median": ("首响中位（工作时间）", "First answer, median (working time)"),
     "fig_new_why": ("与您建立好友关系的客户", "Connections with you made in the period"),
     "fig_lost_why": (
         "与您的好友关系在此期间结束、至今没有恢复的客户",
@@ -155,8 +165,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "fig_followups_why": ("您写下的跟进", "Follow-ups written in your name"),
     "fig_done_why": ("在此期间完成的待办", "Your tasks done in the period"),
     "fig_median_why": (
-        "此期间新增的客户，从添加到您第一次跟进的时间",
-        "From the connection to your first follow-up, of those connected in the period",
+        "此期间新增的客户，从添加到您第一次跟进的工作时间，不含下班和节假日",
+        "Working time from the connection to your first follow-up, of those connected in the period",
     ),
     "list_tasks": ("今天的待办", "Today’s tasks"),
     "list_tasks_none": ("今天没有待办", "No tasks today"),

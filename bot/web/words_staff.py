@@ -71,7 +71,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "staff_backup": ("备用", "Backup"),
     "staff_all_day": ("全天", "All day"),
     "staff_and_more": ("等 {n} 人", " and others, {n} in all"),
-    "staff_median": ("近 7 天首次跟进中位", "Median first answer, 7 days"),
+    "staff_median": ("近 7 天首次跟进中位（工作时间）", "Median first answer, 7 days (working time)"),
     "staff_numbers": ("数据", "Numbers"),
     "staff_leave_title": ("休假", "Leave"),
     "staff_leave_go": ("设为休假", "Put on leave"),

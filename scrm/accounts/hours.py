@@ -59,17 +59,10 @@ class Hours:
         span = self.span_of(local.date())
         return span is not None and span[0] <= local.hour * 60 + local.minute < span[1]
 
-    def working_minutes(self, start: datetime, end: datetime, tz: tzinfo) -> int:
-        """Whole minutes of working time from ``start`` until ``end``; 0 where the end is not after the start."""
-        seconds = 0.0
-        day, last = start.astimezone(tz).date(), end.astimezone(tz).date()
-        while day <= last:
-            span = self.span_of(day)
-            if span is not None:
-                begins, ends = _at(day, span[0], tz), _at(day, span[1], tz)
-                seconds += max(0.0, (min(ends, end) - max(begins, start)).total_seconds())
-            day += timedelta(days=1)
-        return int(seconds // 60)
+    def instants_of(self, day: date, tz: tzinfo) -> tuple[datetime, datetime] | None:
+        """From when until when the corp works on this day; None where it does not."""
+        span = self.span_of(day)
+        return None if span is None else (_at(day, span[0], tz), _at(day, span[1], tz))
 
     def schedule(self) -> list[dict[str, Any]]:
         """The week as a channel's shifts: weekdays with the same hours share one."""

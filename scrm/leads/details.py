@@ -68,16 +68,27 @@ def change_details(
     return list(wanted)
 
 
-def _differing(contact: Contact, relation: Relation | None, said: Details) -> dict[str, str]:
-    """Field → value, of what was said and is not so already."""
-    now = {
+def noted(session: Session, contact_id: str, staff: Staff) -> dict[str, str]:
+    """Field → what is noted now; remark and description of the rep's own connection. Raises NotFound."""
+    relation = find_relation(session, contact_id, staff.id)
+    return _noted(get_contact(session, contact_id), relation)
+
+
+def _noted(contact: Contact, relation: Relation | None) -> dict[str, str]:
+    values = {
         "remark": relation.remark if relation else None,
         "description": relation.description if relation else None,
         "company": contact.corp_name,
         "phone": contact.phone,
     }
+    return {name: value or "" for name, value in values.items()}
+
+
+def _differing(contact: Contact, relation: Relation | None, said: Details) -> dict[str, str]:
+    """Field → value, of what was said and is not so already."""
+    now = _noted(contact, relation)
     values = {name: value.strip() for name, value in vars(said).items() if value is not None}
-    return {name: value for name, value in values.items() if value != (now[name] or "")}
+    return {name: value for name, value in values.items() if value != now[name]}
 
 
 def _check(wanted: dict[str, str], relation: Relation | None) -> None:

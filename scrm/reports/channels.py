@@ -6,7 +6,7 @@ Local days are UTC bounds computed here, so the same SQL runs on SQLite, Postgre
 * *lost*: contacts who left through either side's deletion and have not come back; *net* = new - lost;
 * *retained rate*: the share of the period's new contacts who are still there;
 * *tagged*: how many of the period's new contacts carry a tag today;
-* *first response*: median seconds from a new contact's scan to the rep's first response;
+* *first response*: median seconds from a new contact's scan to the rep's first response, in working time and plainly;
 * *cost per contact*: what the channel has cost by all new contacts it brought until the period's end. Costs are
   not kept by day, so a day has none.
 """
@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
-from statistics import median
 from typing import Any
 
 from sqlalchemy import Executable, and_, case, exists, func, select
@@ -26,6 +25,7 @@ from scrm.channels.models import Channel, Scan
 from scrm.channels.queries import get_channel
 from scrm.contacts.models import Relation, RelationState
 from scrm.reports.periods import LocalDays, day_number, local_days
+from scrm.reports.waits import Wait, measure, medians
 from scrm.tags.models import ContactTag
 
 MAX_CHANNELS = 1000  # compared at once, the newest
@@ -47,6 +47,7 @@ class Figures:
     retained_rate: float | None = None
     tagged: int = 0
     first_response_median_s: int | None = None
+    first_response_working_s: int | None = None
     cost_per_contact_fen: int | None = None
 
 
@@ -87,9 +88,10 @@ class _Counts:
     gone: int = 0
     tagged: int = 0
     lost: int = 0
-    waits: list[float] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
 
     def figures(self) -> dict[str, Any]:
+        waited = medians(self.waits)
         return {
             "scans": self.scans,
             "new": self.new,
@@ -97,7 +99,8 @@ class _Counts:
             "net": self.new - self.lost,
             "retained_rate": round((self.new - self.gone) / self.new, 4) if self.new else None,
             "tagged": self.tagged,
-            "first_response_median_s": round(median(self.waits)) if self.waits else None,
+            "first_response_median_s": waited.plain_s,
+            "first_response_working_s": waited.working_s,
         }
 
 
@@ -123,7 +126,7 @@ def channel_stats(
 
 
 def compare_channels(session: Session, *, start: date, end: date, tz: tzinfo) -> list[ChannelRow]:
-    """A row for each channel, those with most new contacts first. Five queries, however many channels there are."""
+    """A row for each channel, those with most new contacts first. Six queries, however many channels there are."""
     period = local_days(start, end, tz)
     channels = session.scalars(select(Channel).order_by(Channel.id.desc()).limit(MAX_CHANNELS)).all()
     ids = [channel.id for channel in channels]
@@ -153,14 +156,16 @@ def compare_channels(session: Session, *, start: date, end: date, tz: tzinfo) ->
 
 
 def _count(session: Session, which: Any, period: LocalDays, bucket: Bucket) -> dict[Any, _Counts]:
-    """Bucket (day number or channel id) → what happened in it. Three queries."""
+    """Bucket (day number or channel id) → what happened in it. Four queries."""
     found: dict[Any, _Counts] = {}
     for key, scans, new, gone, tagged in session.execute(_scans(which, period, bucket)):
         found[key] = _Counts(int(scans), int(new), int(gone), int(tagged))
     for key, lost in session.execute(_losses(which, period, bucket)):
         found.setdefault(key, _Counts()).lost = int(lost)
-    for key, at, answered in session.execute(_responses(which, period, bucket)):
-        found.setdefault(key, _Counts()).waits.append((answered - at).total_seconds())
+    answered = session.execute(_responses(which, period, bucket)).all()
+    waits = measure(session, [(at, first) for _, at, first in answered], period.tz)
+    for (key, _, _), wait in zip(answered, waits, strict=True):
+        found.setdefault(key, _Counts()).waits.append(wait)
     return found
 
 

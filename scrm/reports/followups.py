@@ -4,7 +4,8 @@ The definitions:
 
 * *follow-ups*: what was written down with its time in the period, in the name of the rep;
 * *new*: connections of the rep made in the period, whatever became of them;
-* *answered*: those of them after which the rep wrote a first follow-up; *median*: seconds from one to the other;
+* *answered*: those of them after which the rep wrote a first follow-up; *median*: seconds from one to the other, in
+  working time and plainly;
 * *waiting*: those of them that still stand and were not answered.
 """
 
@@ -12,8 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
-from statistics import median
+from datetime import datetime, tzinfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -21,19 +21,21 @@ from sqlalchemy.orm import Session
 from scrm.contacts.models import Relation, RelationState
 from scrm.contacts.service import LIVE
 from scrm.followups.models import Followup, FollowupKind
+from scrm.reports.waits import Pair, Wait, measure, medians
 
 MAX_RELATIONS = 100_000  # a median over more is a median over the latest so many
 
 
 @dataclass
 class RepFigures:
-    """One rep's period; ``median_s`` is None where nobody was answered."""
+    """One rep's period; the medians are None where nobody was answered."""
 
     followups: int = 0
     new: int = 0
     answered: int = 0
     waiting: int = 0
     median_s: int | None = None
+    working_s: int | None = None
 
 
 def count_followups(
@@ -59,9 +61,9 @@ def count_followups(
 
 
 def response_times(
-    session: Session, staff_ids: Collection[str], *, since: datetime, until: datetime
+    session: Session, staff_ids: Collection[str], *, since: datetime, until: datetime, tz: tzinfo
 ) -> dict[str, RepFigures]:
-    """Staff id → who came and when they were answered; one query however many members."""
+    """Staff id → who came and when they were answered; two queries however many members."""
     found = {staff_id: RepFigures() for staff_id in staff_ids}
     if not found:
         return found
@@ -76,15 +78,21 @@ def response_times(
         .order_by(Relation.added_at.desc())
         .limit(MAX_RELATIONS)
     )
-    spent: dict[str, list[float]] = {}
+    answered: list[tuple[str, Pair]] = []
     for staff_id, state, added_at, first_at in session.execute(query):
         figures = found[staff_id]
         figures.new += 1
         if added_at is not None and first_at is not None:
-            spent.setdefault(staff_id, []).append((first_at - added_at).total_seconds())
+            answered.append((staff_id, (added_at, first_at)))
         elif state in LIVE:
             figures.waiting += 1
-    for staff_id, seconds in spent.items():
-        found[staff_id].answered = len(seconds)
-        found[staff_id].median_s = round(median(seconds))
+    spent: dict[str, list[Wait]] = {}
+    for (staff_id, _), wait in zip(
+        answered, measure(session, [pair for _, pair in answered], tz), strict=True
+    ):
+        spent.setdefault(staff_id, []).append(wait)
+    for staff_id, waits in spent.items():
+        waited = medians(waits)
+        found[staff_id].answered = len(waits)
+        found[staff_id].median_s, found[staff_id].working_s = waited.plain_s, waited.working_s
     return found

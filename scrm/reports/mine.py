@@ -12,7 +12,7 @@ The definitions:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, func, or_, select
@@ -38,25 +38,25 @@ class Pairs(StrEnum):
 
 @dataclass(frozen=True)
 class Mine:
-    """A rep's period; ``median_s`` is None where nobody was answered."""
+    """A rep's period; ``working_s``, the median wait in working time, is None where nobody was answered."""
 
     new: int
     lost: int
     followups: int
     done: int
-    median_s: int | None
+    working_s: int | None
 
 
-def figures(session: Session, staff_id: str, *, since: datetime, until: datetime) -> Mine:
-    """Four queries and a count."""
-    answers = response_times(session, [staff_id], since=since, until=until)[staff_id]
+def figures(session: Session, staff_id: str, *, since: datetime, until: datetime, tz: tzinfo) -> Mine:
+    """Five queries and a count."""
+    answers = response_times(session, [staff_id], since=since, until=until, tz=tz)[staff_id]
     closed = TaskFilter([staff_id], state=TaskState.DONE, closed_from=since, closed_before=until)
     return Mine(
         new=answers.new,
         lost=count_pairs(session, staff_id, Pairs.LOST, since=since, until=until),
         followups=count_followups(session, since=since, until=until, staff_id=staff_id).get(staff_id, 0),
         done=count_tasks(session, closed, most=MOST),
-        median_s=answers.median_s,
+        working_s=answers.working_s,
     )
 
 

@@ -5,18 +5,19 @@ The definitions, the same as those of the lists that the numbers open:
 * *new*: contacts who first connected with any member in the period, each counted once;
 * *lost*: contacts who left through either side's deletion in the period and have not come back; *net* = new - lost;
 * *follow-ups*: touches that reps wrote down;
-* *first response*: median seconds from a contact's first connection to the first answer of any member.
+* *first response*: median seconds from a contact's first connection to the first answer of any member, in working
+  time; in plain time beside it.
 
 A session limited to what somebody may see (scrm/access) counts only that.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta, tzinfo
-from statistics import median
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -27,6 +28,7 @@ from scrm.contacts.models import Contact, Relation
 from scrm.contacts.queries import left
 from scrm.followups.models import Followup
 from scrm.reports.periods import LocalDays, day_number, local_days
+from scrm.reports.waits import Medians, Wait, measure, medians
 
 MAX_RESPONSES = 20_000  # a median over more is a median over the latest so many
 
@@ -39,6 +41,7 @@ class Numbers:
     lost: int = 0
     followups: int = 0
     first_response_median_s: int | None = None
+    first_response_working_s: int | None = None
 
     @property
     def net(self) -> int:
@@ -55,6 +58,7 @@ class DayNumbers:
     new_before: int
     lost: int
     followups: int
+    first_response: Medians
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,16 @@ class _Cells:
         return found
 
 
+@dataclass(frozen=True)
+class _Answered:
+    """A new contact who was answered."""
+
+    at: datetime
+    wait: Wait
+
+
 def overview(session: Session, *, start: date, end: date, tz: tzinfo) -> Overview:
-    """The numbers from ``start`` to ``end`` (both counted), in seven queries. Raises Invalid for an empty period."""
+    """The numbers from ``start`` to ``end`` (both counted), in nine queries. Raises Invalid for an empty period."""
     now = local_days(start, end, tz)
     length = len(now.days)
     both = local_days(start - timedelta(days=length), end, tz)
@@ -106,12 +118,11 @@ def overview(session: Session, *, start: date, end: date, tz: tzinfo) -> Overvie
     lost = _cells(session, _lost(now))
     waits, waits_before = _waits(session, now), _waits(session, earlier)
     was, is_, lost_days = range(length), range(length, 2 * length), range(length)
-    total = _numbers(new.total(is_), lost.total(lost_days), followups.total(is_), _flat(waits))
-    before = _numbers(
-        new.total(was), _count_lost(session, earlier), followups.total(was), _flat(waits_before)
-    )
+    total = _numbers(new.total(is_), lost.total(lost_days), followups.total(is_), _all(waits))
+    before = _numbers(new.total(was), _count_lost(session, earlier), followups.total(was), _all(waits_before))
+    by_day = _by_day(now, waits)
     days = [
-        DayNumbers(day, new.on(length + n), new.on(n), lost.on(n), followups.on(length + n))
+        DayNumbers(day, new.on(length + n), new.on(n), lost.on(n), followups.on(length + n), by_day[n])
         for n, day in enumerate(now.days)
     ]
     members = _members(
@@ -120,12 +131,14 @@ def overview(session: Session, *, start: date, end: date, tz: tzinfo) -> Overvie
     return Overview(total, before, days, members)
 
 
-def _numbers(new: int, lost: int, followups: int, waits: Sequence[float]) -> Numbers:
+def _numbers(new: int, lost: int, followups: int, waits: Iterable[_Answered]) -> Numbers:
+    found = medians(one.wait for one in waits)
     return Numbers(
         new=new,
         lost=lost,
         followups=followups,
-        first_response_median_s=round(median(waits)) if waits else None,
+        first_response_median_s=found.plain_s,
+        first_response_working_s=found.working_s,
     )
 
 
@@ -134,7 +147,7 @@ def _members(
     new: Counter[str | None],
     lost: Counter[str | None],
     followups: Counter[str | None],
-    waits: dict[str | None, list[float]],
+    waits: dict[str | None, list[_Answered]],
 ) -> list[MemberNumbers]:
     keys = {*new, *lost, *followups, *waits}
     people = {row.id: row for row in session.scalars(select(Staff).where(Staff.id.in_(keys - {None})))}
@@ -188,8 +201,8 @@ def _count_lost(session: Session, days: LocalDays) -> int:
     return int(session.scalar(select(func.count()).select_from(_losses(days).subquery())) or 0)
 
 
-def _waits(session: Session, days: LocalDays) -> dict[str | None, list[float]]:
-    """Owner's id → seconds until each of their new contacts was answered first."""
+def _waits(session: Session, days: LocalDays) -> dict[str | None, list[_Answered]]:
+    """Owner's id → when each of their new contacts came, and how long until the first answer."""
     answered = (
         select(Contact.owner_id, Contact.created_at, func.min(Relation.first_response_at))
         .join(Relation, Relation.contact_id == Contact.id)
@@ -198,12 +211,21 @@ def _waits(session: Session, days: LocalDays) -> dict[str | None, list[float]]:
         .order_by(Contact.created_at.desc())
         .limit(MAX_RESPONSES)
     )
-    found: dict[str | None, list[float]] = {}
-    for owner_id, at, first in session.execute(answered):
-        if first is not None:
-            found.setdefault(owner_id, []).append((first - at).total_seconds())
+    rows = [(owner, at, first) for owner, at, first in session.execute(answered) if first is not None]
+    waits = measure(session, [(at, first) for _, at, first in rows], days.tz)
+    found: dict[str | None, list[_Answered]] = {}
+    for (owner_id, at, _), wait in zip(rows, waits, strict=True):
+        found.setdefault(owner_id, []).append(_Answered(at, wait))
     return found
 
 
-def _flat(waits: dict[str | None, list[float]]) -> list[float]:
-    return [wait for some in waits.values() for wait in some]
+def _all(waits: Mapping[str | None, list[_Answered]]) -> list[_Answered]:
+    return [one for some in waits.values() for one in some]
+
+
+def _by_day(days: LocalDays, waits: Mapping[str | None, list[_Answered]]) -> list[Medians]:
+    """Of each day, of those who came on it."""
+    found: list[list[Wait]] = [[] for _ in days.days]
+    for one in _all(waits):
+        found[bisect_right(days.bounds, one.at) - 1].append(one.wait)
+    return [medians(some) for some in found]

@@ -16,11 +16,12 @@ MAX_DAYS = 366
 
 @dataclass(frozen=True)
 class LocalDays:
-    """Local days from ``start`` to ``end``, both counted; ``bounds`` are the instants where they begin."""
+    """Local days from ``start`` to ``end`` in ``tz``, both counted; ``bounds`` are the instants where they begin."""
 
     start: date
     end: date
     bounds: Sequence[datetime]
+    tz: tzinfo
 
     def covers(self, column: Any) -> ColumnElement[bool]:
         """The condition that an instant lies in these days."""
@@ -40,7 +41,8 @@ def local_days(start: date, end: date, tz: tzinfo) -> LocalDays:
     if count > MAX_DAYS:
         raise Invalid("invalid_period", f"一次最多统计 {MAX_DAYS} 天", {"start": f"最多 {MAX_DAYS} 天"})
     days = [start + timedelta(days=n) for n in range(count + 1)]
-    return LocalDays(start, end, [datetime.combine(day, time.min, tzinfo=tz).astimezone(UTC) for day in days])
+    bounds = [datetime.combine(day, time.min, tzinfo=tz).astimezone(UTC) for day in days]
+    return LocalDays(start, end, bounds, tz)
 
 
 def day_number(at: Any, bounds: Sequence[datetime]) -> Any:

@@ -140,7 +140,7 @@ def _line(visit: Visit, row: ChannelRow, code: ChannelCode | None, trend: list[i
         code_error=code_error(visit.t, code),
         row=row,
         cost=figures.money(shown),
-        response=figures.span(row.figures.first_response_median_s, visit.t),
+        response=figures.worked(row.figures.first_response_working_s, visit.t),
         points=charts.spark(trend),
         trend=trend,
     )

@@ -13,13 +13,13 @@ CONTACTS, FOLLOWUPS = "/console/contacts", "/console/followups"
 
 
 def tools(visit: Visit) -> dict[str, Any]:
-    """What templates with numbers call: ``contacts(channel=…)``, ``followups(staff=…)``, ``number(…)``, ``span(…)``."""
+    """What templates with numbers call: ``contacts(channel=…)``, ``followups(staff=…)``, ``number(…)`` and so on."""
     return {
         "contacts": partial(_address, visit, CONTACTS),
         "followups": partial(_address, visit, FOLLOWUPS),
         "number": lambda value: figures.count(value, visit.t),
         "change": lambda value: figures.signed(value, visit.t),
-        "span": lambda value: figures.span(value, visit.t),
+        "worked": lambda value: figures.worked(value, visit.t),
         "money": figures.money,
     }
 

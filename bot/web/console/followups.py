@@ -20,6 +20,7 @@ from bot.web.console.door import Console, Visit
 from bot.web.console.filters import Asked
 from bot.web.console.listings import LISTINGS, FollowupFilter
 from bot.web.contact.stream import CommentLine, comment_lines
+from bot.web.figures import worked
 from bot.web.times import Moment
 from scrm.accounts.models import Staff
 from scrm.accounts.queries import list_reps
@@ -219,7 +220,7 @@ def _figures(
     counts = count_followups(
         session, since=since, until=until, staff_id=which.staff.id if which.staff else None, kind=which.kind
     )
-    times = response_times(session, [row.id for row in shown], since=since, until=until)
+    times = response_times(session, [row.id for row in shown], since=since, until=until, tz=visit.site.tz)
     names = {row.id: plain(row.name) for row in shown}
     names |= {key: plain(row.name) for key, row in staff_by_id(session, counts.keys() - names.keys()).items()}
     userids = {row.id: row.userid for row in shown}
@@ -266,7 +267,7 @@ def _rep(visit: Visit, asked: Asked, staff: Staff, figures: RepFigures, period: 
     return Rep(
         name=plain(staff.name),
         figures=figures,
-        median=took(visit, figures.median_s),
+        median=worked(figures.working_s, visit.t),
         url=asked.url(**period.days, staff=staff.userid),
         new_url=contacts(),
         answered_url=contacts(rep_first=DONE),

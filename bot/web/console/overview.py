@@ -77,12 +77,22 @@ def _csv(visit: Visit) -> Response:
     period, t = read_period(request.args, visit.calendar), visit.t
     with visit.read() as session:
         seen = overview_of(session, start=period.start, end=period.end, tz=visit.site.tz)
-    header = [t(key) for key in ("day", "new", "chart_before", "lost", "followups")]
+    columns = ("day", "new", "chart_before", "lost", "followups", "csv_response_worked", "csv_response")
+    header = [t(key) for key in columns]
     rows = (
-        [day.day.isoformat(), *map(str, (day.new, day.new_before, day.lost, day.followups))]
+        [
+            day.day.isoformat(),
+            *map(str, (day.new, day.new_before, day.lost, day.followups)),
+            _minutes(day.first_response.working_s),
+            _minutes(day.first_response.plain_s),
+        ]
         for day in seen.days
     )
     return sheet.answer(f"overview-{period.start}-{period.end}.csv", header, rows)
+
+
+def _minutes(seconds: int | None) -> str:
+    return "" if seconds is None else f"{seconds / 60:.1f}"
 
 
 def _answer(visit: Visit, seen: Overview, period: Period) -> str:

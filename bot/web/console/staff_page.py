@@ -149,10 +149,10 @@ def _page(visit: Visit, staff_id: str) -> Response:
 def _numbers(visit: Visit, session: Session, staff_id: str) -> dict[str, object]:
     hands = hands_of(session, [staff_id], **moments(visit))[staff_id]
     week = moments(visit)["day"] - timedelta(days=6)
-    times = response_times(session, [staff_id], since=week, until=visit.now)[staff_id]
+    times = response_times(session, [staff_id], since=week, until=visit.now, tz=visit.site.tz)[staff_id]
     return {
         "hands": hands,
-        "median": times.median_s,
+        "median": times.working_s,
         "week_new": times.new,
         "week": visit.calendar.local(week).date(),
     }

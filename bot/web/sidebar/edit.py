@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from bot.web.contact.forms import clean
 from bot.web.contact.reveal import DEED, TooOften, check_pace
+from bot.web.sidebar import undoing
 from bot.web.sidebar.access import Visitor, admit, read_visit
 from bot.web.sidebar.acting import act, go
 from bot.web.sidebar.page import Attempt, show
@@ -14,7 +15,7 @@ from bot.web.site import Screen, Site
 from scrm.contacts.models import Stage
 from scrm.errors import Conflict, Invalid, Refused
 from scrm.ids import new_id
-from scrm.leads.details import Details, change_details
+from scrm.leads.details import Details, change_details, noted
 from scrm.leads.service import ContactChange, change_contact
 from scrm.tags.by_hand import change_tags
 from scrm.tags.models import Tag, TagSource
@@ -94,6 +95,8 @@ def _tag(screen: Screen, session: Session, visitor: Visitor) -> Response:
 
 def _details(screen: Screen, contact_id: str) -> Response:
     """Keep what was changed; or show the form again with what is wrong and nothing lost."""
+    if "undo" in request.form:
+        return _undo_details(screen, contact_id)
     said = {name: clean(request.form.get(name, "")) for name in ("remark", "description", "company", "phone")}
     said |= {"clear_phone": "1" if request.form.get("clear_phone") else ""}
     try:
@@ -107,19 +110,37 @@ def _details(screen: Screen, contact_id: str) -> Response:
         return show(screen, session, visitor, Attempt("details", errors, said=said))
 
 
+def _undo_details(screen: Screen, contact_id: str) -> Response:
+    try:
+        return act(screen, contact_id, "contacts.write", lambda session, who: _put_back(screen, session, who))
+    except (Invalid, Conflict):  # the number is another's by now, the rep is no longer connected
+        return go(screen, contact_id, problem="details_undo")
+
+
 def _told(screen: Screen, name: str, error: Invalid | Conflict) -> str:
     code = {"phone_taken": "phone_taken", "phone_invalid": "phone_invalid"}.get(error.code, f"{name}_long")
     return screen.t(f"error_{code}")
 
 
 def _keep(screen: Screen, session: Session, visitor: Visitor, said: dict[str, str]) -> Response:
-    contact_id = visitor.card.contact.id
     given = {name: said[name] for name in ("remark", "description") if name in request.form}
     phone = said["phone"] or ("" if said["clear_phone"] else None)
     details = Details(**given, company=said["company"], phone=phone)
+    before = noted(session, visitor.card.contact.id, visitor.staff)
+    changed = _change(screen, session, visitor, details)
+    if not changed:
+        return go(screen, visitor.card.contact.id)
+    after = noted(session, visitor.card.contact.id, visitor.staff)
+    was, is_ = ({name: values[name] for name in changed} for values in (before, after))
+    undo = undoing.keep(visitor, was, is_, now=screen.now)
+    return go(screen, visitor.card.contact.id, done="details", undo=undo)
+
+
+def _change(screen: Screen, session: Session, visitor: Visitor, details: Details) -> list[str]:
+    """Take over what differs, with the deed in the audit trail; which fields did."""
     changed = change_details(
         session,
-        contact_id,
+        visitor.card.contact.id,
         details,
         staff=visitor.staff,
         unique=f"sidebar:{new_id()}",
@@ -128,7 +149,18 @@ def _keep(screen: Screen, session: Session, visitor: Visitor, said: dict[str, st
     )
     if changed:
         visitor.record(session, "details:changed", now=screen.now, fields=changed)
-    return go(screen, contact_id, done="details" if changed else None)
+    return changed
+
+
+def _put_back(screen: Screen, session: Session, visitor: Visitor) -> Response:
+    """What was noted before is noted again, unless somebody has changed it since."""
+    contact_id = visitor.card.contact.id
+    now_noted = noted(session, contact_id, visitor.staff)
+    before = undoing.read(visitor, request.form.get("undo", ""), now_noted, now=screen.now)
+    if before is None:
+        return go(screen, contact_id, problem="details_since")
+    _change(screen, session, visitor, Details(**before))
+    return go(screen, contact_id, done="details_back")
 
 
 def _reveal(screen: Screen, session: Session, visitor: Visitor) -> Response:

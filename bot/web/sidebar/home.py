@@ -15,7 +15,7 @@ from bot.web.bidi import plain
 from bot.web.console.door import Visit
 from bot.web.contact.profile import HUES, initial
 from bot.web.contact.tasks import cards
-from bot.web.figures import count, span
+from bot.web.figures import count, span, worked
 from bot.web.links import Grant
 from bot.web.sidebar import toasts
 from bot.web.sidebar.access import find_rep, is_client, to_sidebar_login
@@ -151,14 +151,14 @@ def _figures(rep: Visit, session: Session, staff_id: str) -> list[tuple[str, lis
     by_period = {}
     for period in PERIODS:
         since, until = _period(rep, period)
-        by_period[period] = figures(session, staff_id, since=since, until=until)
+        by_period[period] = figures(session, staff_id, since=since, until=until, tz=rep.site.tz)
     lines = []
     for name in FIGURES:
         values = []
         for period in PERIODS:
             mine = by_period[period]
             if name == "median":
-                values.append(Figure(span(mine.median_s, rep.t), None))
+                values.append(Figure(worked(mine.working_s, rep.t), None))
                 continue
             number = int(getattr(mine, name))
             url = rep.url("sidebar_rows", which=name, period=period) if number else None

@@ -8,16 +8,21 @@ from flask import request
 from sqlalchemy.orm import Session
 
 from bot.web.bidi import plain
+from bot.web.sidebar import undoing
 from bot.web.sidebar.access import Visitor
 from bot.web.site import Screen
 from scrm.contacts.models import Stage
 from scrm.followups.models import Followup
 from scrm.followups.queries import closed_with
+from scrm.leads.details import noted
 from scrm.tags.models import Tag
 from scrm.tasks.models import Task, TaskState
 from scrm.timeline.rules import STAGES
 
-PROBLEMS = ("stale", "stage", "tag", "untaggable", "often", "task_closed", "task_date")
+PROBLEMS = (
+    *("stale", "stage", "tag", "untaggable", "often", "task_closed", "task_date"),
+    *("details_since", "details_undo"),
+)
 TASKS = {
     "task_done": TaskState.DONE,
     "task_skip": TaskState.SKIPPED,
@@ -52,8 +57,8 @@ def read(screen: Screen, session: Session, visitor: Visitor, latest: Followup | 
         return _stage(screen, visitor)
     if done in ("tagged", "untagged"):
         return _tag(screen, session, visitor, done)
-    if done == "details":
-        return Toast(screen.t("done_details" if visitor.mine else "done_details_here"))
+    if done in ("details", "details_back"):
+        return _details(screen, session, visitor, done)
     return task(screen, session, visitor.card.contact.id, done) if done in TASKS else None
 
 
@@ -75,6 +80,16 @@ def _stage(screen: Screen, visitor: Visitor) -> Toast:
     if before not in list(Stage) or before == contact.stage:
         return Toast(text)
     return Toast(text, screen.url("move_contact_stage", contact_id=contact.id), [("stage", before)])
+
+
+def _details(screen: Screen, session: Session, visitor: Visitor, done: str) -> Toast:
+    contact_id = visitor.card.contact.id
+    text = screen.t(f"done_{done}" if visitor.mine else f"done_{done}_here")
+    undo = request.args.get("undo", "")
+    before = undoing.read(visitor, undo, noted(session, contact_id, visitor.staff), now=screen.now)
+    if before is None:
+        return Toast(text)
+    return Toast(text, screen.url("change_contact_details", contact_id=contact_id), [("undo", undo)])
 
 
 def _tag(screen: Screen, session: Session, visitor: Visitor, done: str) -> Toast | None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import html
 import re
+from datetime import timedelta
+from urllib.parse import unquote
 
 import pytest
 from werkzeug.test import TestResponse
@@ -140,6 +143,87 @@ def test_a_new_phone_number_is_masked_and_replaces_the_one_in_wecom(rep: Desk) -
     assert rows(rep, OutboxCall)[1].command["mobiles"] == []
 
 
+def noted(desk: Desk) -> tuple[str | None, str | None, str | None, str | None]:
+    relation, contact = rows(desk, Relation)[0], rows(desk, Contact)[0]
+    return relation.remark, relation.description, contact.corp_name, contact.phone
+
+
+def hold_phone(desk: Desk, number: str) -> None:
+    """Another customer has it."""
+    with desk.product.database.write() as session:
+        set_phone(other := Contact(name="别人", created_at=desk.now), number)
+        session.add(other)
+        session.flush()
+        held = {"kind": IdentityKind.PHONE, "value": str(other.phone_index), "created_at": desk.now}
+        session.add(ContactIdentity(contact_id=other.id, **held))
+
+
+def test_edited_details_are_put_back_by_a_tap_here_and_in_wecom(rep: Desk) -> None:
+    follow(rep, send(rep, "details", remark="李总", description="要平板车", company="旧公司"))
+    before = noted(rep)
+    answer = send(rep, "details", remark="", description="改了", company="新公司", phone="13900001111")
+    page = follow(rep, answer)
+    assert noted(rep) == (None, "改了", "新公司", "13900001111")
+    for said in ("李总", "旧公司", "13812345678"):
+        assert said not in unquote(answer.location)  # nothing personal in an address
+
+    page = undo(rep, page)
+
+    assert "已改回原来的资料" in page
+    assert noted(rep) == before == ("李总", "要平板车", "旧公司", "13812345678")
+    command = rows(rep, OutboxCall)[-1].command
+    assert (command["remark"], command["company"], command["mobiles"]) == ("李总", "旧公司", ["13812345678"])
+    assert [row.detail["fields"] for row in rows(rep, AuditEntry)][1:] == [
+        ["remark", "description", "company", "phone"]
+    ] * 2
+    assert [row.kind for row in rows(rep, TimelineEntry)].count("contact.changed") == 6
+
+
+def test_only_what_was_changed_goes_back(rep: Desk) -> None:
+    page = follow(rep, send(rep, "details", company="新公司"))
+    with rep.product.database.write() as session:
+        session.query(Relation).one().remark = "同步来的"
+
+    undo(rep, page)
+
+    assert noted(rep) == ("同步来的", None, "上海远航物流有限公司", "13812345678")
+
+
+def test_what_was_changed_again_or_long_ago_stays(rep: Desk) -> None:
+    first = follow(rep, send(rep, "details", company="一"))
+    follow(rep, send(rep, "details", company="二"))
+
+    assert "没有撤销：资料后来又改过" in undo(rep, first)
+    assert noted(rep)[2] == "二"
+    answer = send(rep, "details", company="三")
+    second = follow(rep, answer)
+    rep.now += timedelta(hours=1)
+    assert "没有撤销：资料后来又改过，或已过了一小时" in undo(rep, second)
+    assert 'name="undo"' not in rep.get(answer.location).text
+    assert noted(rep)[2] == "三"
+
+
+def test_a_number_that_another_customer_has_by_now_cannot_be_put_back(rep: Desk) -> None:
+    page = follow(rep, send(rep, "details", company="新公司", phone="13900001111"))
+    hold_phone(rep, "13812345678")
+
+    assert "没能撤销：原来的号码已属于另一位客户" in undo(rep, page)
+
+    assert noted(rep)[2:] == ("新公司", "13900001111")
+
+
+def test_the_way_back_is_of_one_customer_and_one_rep(rep: Desk) -> None:
+    page = follow(rep, send(rep, "details", company="新公司"))
+    token = html.unescape(re.findall(r'name="undo" value="([^"]+)"', page)[0])
+    colleague = rep.staff("lihua", "李华")
+    rep.relate(rep.contact, colleague)
+    enter(rep, colleague)
+
+    for forged in (token, token[:-4], "x.y", ""):
+        assert "没有撤销" in follow(rep, send(rep, "details", undo=forged))
+    assert noted(rep)[2] == "新公司"
+
+
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
@@ -153,12 +237,7 @@ def test_a_new_phone_number_is_masked_and_replaces_the_one_in_wecom(rep: Desk) -
 def test_wrong_details_are_said_at_the_place_and_nothing_is_lost(
     rep: Desk, fields: dict[str, str], told: str
 ) -> None:
-    with rep.product.database.write() as session:
-        set_phone(other := Contact(name="别人", created_at=rep.now), "13711112222")
-        session.add(other)
-        session.flush()
-        held = {"kind": IdentityKind.PHONE, "value": str(other.phone_index), "created_at": rep.now}
-        session.add(ContactIdentity(contact_id=other.id, **held))
+    hold_phone(rep, "13711112222")
 
     answer = send(rep, "details", **{"company": "甲", "remark": "乙", **fields})
 

@@ -43,21 +43,6 @@ def test_own_days_go_before_public_ones_and_the_week() -> None:
     assert Hours(keeps_public=False).span_of(date(2026, 10, 1)) == (540, 1080)
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "minutes"),
-    [
-        ("2026-11-23 10:00", "2026-11-23 10:30", 30),
-        ("2026-11-23 17:30", "2026-11-24 09:30", 60),
-        ("2026-11-20 17:00", "2026-11-23 10:00", 120),  # over a weekend
-        ("2026-11-23 20:00", "2026-11-23 22:00", 0),
-        ("2026-11-23 10:30", "2026-11-23 10:00", 0),
-        ("2026-11-22 00:00", "2026-11-24 00:00", 540),
-    ],
-)
-def test_working_minutes_leave_out_nights_and_weekends(start: str, end: str, minutes: int) -> None:
-    assert Hours().working_minutes(at(start), at(end), TZ) == minutes
-
-
 def test_the_week_as_shifts_puts_days_with_the_same_hours_together() -> None:
     hours = Hours({1: (540, 1080), 2: (540, 1080), 6: (600, 1440)})
 
@@ -99,10 +84,3 @@ def test_public_days_are_known_up_to_a_day_that_is_told() -> None:
     named = public_days(date(2026, 10, 1), date(2026, 10, 10))
     assert named[0] == (date(2026, 10, 1), "国庆节", "National Day", False)
     assert named[-1][3] is True
-
-
-def test_a_day_of_23_hours_has_23_working_hours() -> None:
-    berlin = ZoneInfo("Europe/Berlin")
-    start, end = datetime(2026, 3, 29, tzinfo=berlin), datetime(2026, 3, 30, tzinfo=berlin)
-
-    assert Hours({7: (0, 1440)}, keeps_public=False).working_minutes(start, end, berlin) == 23 * 60

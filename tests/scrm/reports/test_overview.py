@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from scrm.access.scope import Actor, limit_to
+from scrm.accounts.hours import set_hours
 from scrm.accounts.models import Staff
 from scrm.accounts.roles import Role
 from scrm.channels.models import Channel, Scan
@@ -132,6 +133,34 @@ def test_a_period_must_have_days(session: Session):
 
 
 @pytest.mark.every_engine
+def test_the_first_response_counts_working_time_by_the_corps_hours(
+    session: Session, corp: Corp, now: datetime
+):
+    friday, monday = date(2026, 11, 20), date(2026, 11, 23)
+    hour = 3600
+    corp.comes(corp.rep, local(friday, 17), waited=66 * hour)  # until Monday at 11
+    corp.comes(corp.rep, local(friday, 20), waited=hour)  # at night
+    corp.comes(corp.mate, local(monday, 10), waited=hour)
+    corp.comes(corp.mate, local(monday, 11))  # waits still
+
+    seen = overview(session, start=friday, end=monday, tz=TZ)
+
+    assert (seen.total.first_response_working_s, seen.total.first_response_median_s) == (hour, hour)
+    by_rep = {row.staff.userid: row.numbers for row in seen.members}
+    rep, mate = by_rep["rep"], by_rep["mate"]
+    assert (rep.first_response_working_s, rep.first_response_median_s) == (1.5 * hour, 33.5 * hour)
+    assert (mate.first_response_working_s, mate.first_response_median_s) == (hour, hour)
+    assert [(day.first_response.working_s, day.first_response.plain_s) for day in seen.days] == [
+        (1.5 * hour, 33.5 * hour),
+        (None, None),
+        (None, None),
+        (hour, hour),
+    ]
+    chosen = {"week": {"1": ["10:30", "12:00"]}}
+    set_hours(session, chosen, actor="account:boss", now=now)
+    assert overview(session, start=monday, end=monday, tz=TZ).total.first_response_working_s == hour / 2
+
+
 def test_every_report_of_a_limited_session_counts_only_what_it_sees(database: Database, now: datetime):
     with database.write() as session:
         corp = Corp(session, now)

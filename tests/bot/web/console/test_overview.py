@@ -14,7 +14,7 @@ from bot.web.console.periods import read_period
 from bot.web.texts import Words
 from bot.web.times import Calendar
 from scrm.accounts.roles import Role
-from scrm.contacts.models import Contact
+from scrm.contacts.models import Contact, Relation
 from tests.bot.web.conftest import Desk
 from tests.bot.web.console.conftest import Browser
 
@@ -112,6 +112,7 @@ def test_numbers_as_people_read_them():
         "1 小时 1 分",
         "1 天 1 小时",
     ]
+    assert figures.worked(90_000, zh) == "25 小时 0 分"  # of working time
 
 
 def test_charts_of_nothing_and_of_much():
@@ -125,8 +126,14 @@ def test_charts_of_nothing_and_of_much():
 
 
 def test_the_charts_days_open_their_rows_and_come_as_a_file(desk: Desk, enter: Callable[..., Browser]):
+    early = desk.now - timedelta(minutes=65)  # 8:55, answered at 9:05
+    with desk.product.database.write() as session:
+        session.get(Contact, desk.contact.id).created_at = early
+        row = session.query(Relation).filter_by(contact_id=desk.contact.id).one()
+        row.first_response_at = early + timedelta(minutes=10)
     admin = enter(Role.ADMIN)
     page = admin.get("/console?range=7").text
+    assert re.search(r"首响（工作时间）</small><b>5 分 0 秒</b>", page)
     days = json.loads(html.unescape(re.findall(r"data-days='([^']+)'", page)[0]))
     sheet = admin.get("/console/overview.csv?range=7")
 
@@ -136,5 +143,6 @@ def test_the_charts_days_open_their_rows_and_come_as_a_file(desk: Desk, enter: C
     assert "vendor/echarts" in page
     assert "<svg" in page
     assert sheet.mimetype == "text/csv"
-    assert f"{today},1,0,0,0" in sheet.text
+    assert f"{today},1,0,0,0,5.0,10.0" in sheet.text
+    assert "首响中位（工作时间，分钟）,首响中位（自然时间，分钟）" in sheet.text
     assert len(sheet.text.splitlines()) == 8
