@@ -112,6 +112,7 @@ class Relation(Base):
         Index("ix_relation_staff", "staff_id", "state", "added_at"),
         Index("ix_relation_channel", "channel_id", "added_at"),
         Index("ix_relation_lost", "channel_id", "lost_at"),
+        Index("ix_relation_lost_at", "lost_at", "contact_id"),
         Index("ix_relation_remark", "remark", "contact_id", postgresql_ops={"remark": BY_BYTES}),
     )
 

@@ -211,9 +211,7 @@ def _conditions(which: ContactFilter, created_at: InstrumentedAttribute[Any]) ->
 
 def left(since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
     """What holds for a relation that ended from ``since`` until before ``until`` and is over still."""
-    # The channel is named so that the index by channel and time serves; some came without one.
-    any_channel = or_(Relation.channel_id.in_(select(Channel.id)), Relation.channel_id.is_(None))
-    found = [any_channel, Relation.state.in_(GONE)]
+    found: list[ColumnElement[bool]] = [Relation.state.in_(GONE)]
     if since is not None:
         found.append(Relation.lost_at >= since)
     if until is not None:

@@ -30,7 +30,7 @@ from scrm.followups.models import Followup
 from scrm.reports.periods import LocalDays, day_number, local_days
 from scrm.reports.waits import Medians, Wait, measure, medians
 
-MAX_RESPONSES = 20_000  # a median over more is a median over the latest so many
+MAX_RESPONSES = 20_000  # a median over more contacts is a median over the latest so many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,14 +203,14 @@ def _count_lost(session: Session, days: LocalDays) -> int:
 
 def _waits(session: Session, days: LocalDays) -> dict[str | None, list[_Answered]]:
     """Owner's id → when each of their new contacts came, and how long until the first answer."""
-    answered = (
-        select(Contact.owner_id, Contact.created_at, func.min(Relation.first_response_at))
-        .join(Relation, Relation.contact_id == Contact.id)
-        .where(days.covers(Contact.created_at), Relation.first_response_at >= Contact.created_at)
-        .group_by(Contact.id, Contact.owner_id, Contact.created_at)
-        .order_by(Contact.created_at.desc())
-        .limit(MAX_RESPONSES)
+    came = select(Contact.id, Contact.owner_id, Contact.created_at).where(days.covers(Contact.created_at))
+    newest = came.order_by(Contact.created_at.desc()).limit(MAX_RESPONSES).subquery()
+    first = (  # for each contact by itself: some engines would rather read all relations than find theirs
+        select(func.min(Relation.first_response_at))
+        .where(Relation.contact_id == newest.c.id, Relation.first_response_at >= newest.c.created_at)
+        .scalar_subquery()
     )
+    answered = select(newest.c.owner_id, newest.c.created_at, first)
     rows = [(owner, at, first) for owner, at, first in session.execute(answered) if first is not None]
     waits = measure(session, [(at, first) for _, at, first in rows], days.tz)
     found: dict[str | None, list[_Answered]] = {}

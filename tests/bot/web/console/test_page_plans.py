@@ -21,6 +21,7 @@ pytestmark = pytest.mark.timeout(600)  # the first of each engine fills a databa
 
 SIZE, FEW = 10_000, 300
 MOST_STATEMENTS = 40
+EMPTY = ("group_member", "library_use")  # of this population: no engine's plan for no rows says anything
 
 Opened = dict[str, tuple[AbstractContextManager[Visitor], Visitor]]
 
@@ -72,7 +73,10 @@ def test_no_page_reads_a_whole_table(visitor: Visitor):
     for name, rule in pages_of(visitor):
         recorder = visit(visitor, rule)
         assert recorder.sent, name
-        found[name] = whole_reads(plan for plan in recorder.plans() if not is_end_of_table(*plan))
+        plans = [plan for plan in recorder.plans() if not is_end_of_table(*plan)]
+        found[name] = [
+            said for said in whole_reads(plans) if not any(f" {table} " in said for table in EMPTY)
+        ]
     assert len(found) > 30
     told = [f"{name}: {read}" for name, reads in found.items() for read in reads]
     assert not told, "\n\n".join(told)
