@@ -158,7 +158,7 @@ def _plan_tags(visit: Visit, session: Session, plan: Plan, chosen: Chosen) -> No
         plan.problem = visit.t("bulk_no_tag")
         return
     plan.fields += [("tag_id", tag.id) for tag in plan.tags]
-    names = visit.t("comma").join(f"「{plain(tag.name)}」" for tag in plan.tags)
+    names = visit.t("comma").join(visit.t("quoted", name=plain(tag.name)) for tag in plan.tags)
     plan.text = visit.t(f"bulk_will_{plan.deed}", n=f"{chosen.count:,}", tags=names)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -99,6 +99,14 @@ def _read() -> Draft:
     return Draft(values, form.get("media") or None)
 
 
+def _sent(kind: FolderKind) -> Draft:
+    """The form of a reply or material; a kind of material that nobody knows is a file."""
+    draft = _read()
+    if kind is REPLIES or draft.kind in list(MaterialKind):
+        return draft
+    return replace(draft, values={**draft.values, "kind": MaterialKind.FILE.value})
+
+
 def _draft_of(item: Any, folder_id: str) -> Draft:
     values = {"title": item.title, "folder": folder_id}
     if isinstance(item, Material):
@@ -108,7 +116,7 @@ def _draft_of(item: Any, folder_id: str) -> Draft:
 
 def _save(visit: Visit, kind: FolderKind, item_id: str | None) -> Response:
     """Make or change it, and go back to its folder; or show the form again with what is wrong, nothing lost."""
-    draft = _read()
+    draft = _sent(kind)
     if "preview" in request.form:  # without script
         return _page(visit, kind, draft, item_id=item_id)
     try:
