@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from bot.web.bidi import plain
 from bot.web.console.door import Console, Visit, see_other
 from bot.web.console.library import LISTS, folder_choices
+from bot.web.console.once import made_once
 from bot.web.console.phone import Card, Phone
 from bot.web.contact.forms import clean
 from bot.web.library import LARGEST_UPLOAD, NOUNS, hand_of, told
@@ -121,7 +122,11 @@ def _save(visit: Visit, kind: FolderKind, item_id: str | None) -> Response:
         return _page(visit, kind, draft, item_id=item_id)
     try:
         with visit.write() as session:
-            folder_id = _write(visit, session, kind, item_id, draft)
+
+            def write() -> str:
+                return _write(visit, session, kind, item_id, draft)
+
+            folder_id = write() if item_id else made_once(visit, session, NOUNS[kind], write)
     except NotFound as error:
         if error.code != "folder_not_found":
             raise
@@ -182,10 +187,14 @@ def _copy(visit: Visit, item_id: str) -> Response:
     hand = hand_of(visit.actor)
     try:
         with visit.write() as session:
-            made = service.copy_reply(
-                session, item_id, request.form.get("folder", ""), hand=hand, now=visit.now
-            )
-            visit.record(session, "reply:copied", "reply", made.id, title=made.title, source=item_id)
+
+            def copy() -> str:
+                to = request.form.get("folder", "")
+                made = service.copy_reply(session, item_id, to, hand=hand, now=visit.now)
+                visit.record(session, "reply:copied", "reply", made.id, title=made.title, source=item_id)
+                return made.folder_id
+
+            folder_id = made_once(visit, session, f"copy:{item_id}", copy)
     except NotFound:
         raise
     except ScrmError as error:
@@ -195,7 +204,7 @@ def _copy(visit: Visit, item_id: str) -> Response:
         return _page(
             visit, REPLIES, draft, {"form": next(iter(told(error, visit.t).values()))}, item_id=item_id
         )
-    return see_other(visit.url("reply_list", folder=made.folder_id, saved="1"))
+    return see_other(visit.url("reply_list", folder=folder_id, saved="1"))
 
 
 def _page(
