@@ -20,10 +20,11 @@ EVERY_SECONDS = 3
 
 @dataclass(frozen=True)
 class Live:
-    """What a page tells its script: where to ask, and what it shows."""
+    """What a page tells its script: where to ask, and what it shows; ``topic`` names what is counted."""
 
     url: str
     version: str
+    topic: str
     every: int = EVERY_SECONDS
 
 

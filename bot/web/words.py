@@ -121,6 +121,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "mine": ("归我", "Mine"),
     "owned_by": ("归 {name}", "{name}’s"),
     "unowned": ("还没有负责人", "No owner yet"),
+    "in_brackets": ("（{text}）", " ({text})"),
+    "quoted": ("「{name}」", "“{name}”"),
     "why": ("为什么", "Why"),
     "why_unknown": ("没有留下分配原因", "No reason was recorded"),
     "before_that": ("此前", "Before"),

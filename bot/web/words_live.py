@@ -6,7 +6,15 @@ from collections.abc import Mapping
 
 TEXTS: Mapping[str, tuple[str, str]] = {
     # --- pages that keep up
-    "live_news": ("有 {n} 条新动态", "{n} new"),
+    "live_news_people": (
+        "客户时间线有 {n} 条新动态，点此查看",
+        "{n} new entries in customers’ timelines. Show them",
+    ),
+    "live_news_contact": ("时间线有 {n} 条新动态，点此查看", "{n} new entries in the timeline. Show them"),
+    "live_news_events": ("有 {n} 个新事件，点此查看", "{n} new events. Show them"),
+    "live_news_calls": ("有 {n} 个新调用，点此查看", "{n} new calls. Show them"),
+    "live_news_event": ("内容有更新，点此查看", "Something changed. Show it"),
+    "live_news_call": ("内容有更新，点此查看", "Something changed. Show it"),
     "live_changed": ("内容有更新，点此查看", "Something changed. Show it"),
     # --- the way of an event, and trying it
     "place_callback": ("回调", "Callback"),

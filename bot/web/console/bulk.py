@@ -13,6 +13,7 @@ from bot.redact import Redactor
 from bot.web.bidi import plain
 from bot.web.console import contact_filter, giving, owner
 from bot.web.console.door import Console, Visit, see_other
+from bot.web.console.once import made_once
 from bot.web.console.refusals import said
 from bot.web.contact.forms import clean
 from bot.web.sentences import shown
@@ -185,22 +186,24 @@ def _plan_tags(visit: Visit, session: Session, plan: Plan, chosen: Chosen) -> No
         plan.problem = visit.t("bulk_no_tag")
         return
     plan.fields += [("tag_id", tag.id) for tag in plan.tags]
-    names = visit.t("comma").join(f"「{plain(tag.name)}」" for tag in plan.tags)
+    names = visit.t("comma").join(visit.t("quoted", name=plain(tag.name)) for tag in plan.tags)
     plan.text = visit.t(f"bulk_will_{plan.deed}", n=f"{chosen.count:,}", tags=names)
 
 
 def _start(visit: Visit) -> Response:
     with visit.write() as session:
         plan = _plan(visit, session)
-        job = None if plan.problem else _make(visit, session, plan)
-    if job is None:
+        job_id = (
+            "" if plan.problem else made_once(visit, session, "bulk", lambda: _make(visit, session, plan))
+        )
+    if not job_id:
         return _page(visit, plan, 422)
     visit.site.wake()
-    return see_other(visit.url("bulk_report", job_id=job.id))
+    return see_other(visit.url("bulk_report", job_id=job_id))
 
 
-def _make(visit: Visit, session: Session, plan: Plan) -> Job:
-    """The job for those who fit at this moment, and the deed in the audit trail."""
+def _make(visit: Visit, session: Session, plan: Plan) -> str:
+    """The id of a job for those who fit at this moment; the deed in the audit trail."""
     chosen = _chosen(visit, session)
     ids = contact_ids(session, chosen.which, limit=MOST)
     keys = [tag.id for tag in plan.tags]
@@ -232,7 +235,7 @@ def _make(visit: Visit, session: Session, plan: Plan) -> Job:
         staff=plan.staff,
         **({"title": plan.task.title, "due": plan.task.due_at.isoformat()} if plan.task else {}),
     )
-    return job
+    return str(job.id)
 
 
 def _ask(visit: Visit, session: Session, kind: str, **params: Any) -> Job:

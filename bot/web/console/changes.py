@@ -37,7 +37,7 @@ def watch(visit: Visit, topic: str, key: str | int = "") -> Live | None:
     with visit.site.database.read() as session:
         version = _version(session, topic, str(key))
     parts = {"of": topic, **({"id": key} if key else {})}
-    return Live(visit.url("changes_since", lang=None, **parts), live.told(version))
+    return Live(visit.url("changes_since", lang=None, **parts), live.told(version), topic)
 
 
 def _answer(visit: Visit) -> Response:

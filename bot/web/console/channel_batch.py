@@ -15,7 +15,7 @@ from bot.api.channel_codes import CodeState, state_of
 from bot.web.bidi import plain
 from bot.web.console import channel_forms, qr, sheet
 from bot.web.console.batch_rows import COLUMNS, Known, Row, read_rows
-from bot.web.console.door import Console, Visit, see_other
+from bot.web.console.door import LONGEST_NONCE, Console, Visit, see_other
 from bot.web.console.tables import LARGEST, read_table
 from bot.web.contact import forms
 from bot.web.contact.forms import Claim
@@ -28,7 +28,6 @@ from scrm.errors import Invalid, NotFound, ScrmError
 from scrm.ids import new_token
 from scrm.tags.queries import list_groups
 
-LONGEST_NONCE = 64
 LARGEST_FORM = 3 * LARGEST
 CODE_SIZE = 1200
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from bot.web.console import channel_forms as forms
 from bot.web.console.channel_forms import Draft, Errors
 from bot.web.console.channel_page import shift_text
-from bot.web.console.door import Console, Visit
+from bot.web.console.door import LONGEST_NONCE, Console, Visit
 from bot.web.console.phone import phone_of
 from bot.web.failures import Closed
 from scrm.accounts.hours import Hours, get_hours
@@ -24,8 +24,6 @@ from scrm.errors import ScrmError
 from scrm.ids import new_token
 from scrm.tags.queries import list_groups
 from scrm.tags.service import create_tags
-
-LONGEST_NONCE = 64
 
 
 def register(console: Console) -> None:

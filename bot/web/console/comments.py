@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from bot.web.console.door import Console, Visit, see_other
+from bot.web.console.door import LONGEST_NONCE, Console, Visit, see_other
 from bot.web.contact import forms
 from bot.web.contact.forms import Claim, Draft
 from scrm.accounts.models import Staff
 from scrm.errors import Invalid
 from scrm.followups import comments
 from scrm.followups.comments import Author, Notice
-
-LONGEST_NONCE = 64
 
 
 def register(console: Console) -> None:

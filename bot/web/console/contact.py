@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from bot.web.bidi import plain
 from bot.web.console import changes, giving, owner
-from bot.web.console.door import Console, Visit
+from bot.web.console.door import LONGEST_NONCE, Console, Visit
 from bot.web.console.giving import TaskDraft
 from bot.web.console.refusals import said
 from bot.web.contact import forms, profile, reveal, stream, tasks
@@ -33,7 +33,6 @@ from scrm.tags.queries import list_groups
 from scrm.timeline.rules import STAGES
 
 LARGEST_FORM = 64 * 1024
-LONGEST_NONCE = 64
 OWNERS_SHOWN = 20
 DONE = ("followup", "stage", "tag", "owner", "task")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -26,12 +26,14 @@ from scrm.accounts.logins import Entered
 from scrm.accounts.look import get_look
 from scrm.accounts.roles import AUDIT_READ, LIBRARY_READ, ROLE_NAMES
 from scrm.audit import service as audit
+from scrm.ids import new_token
 from scrm.jobs import service as jobs
 
 ANYBODY = ""  # a page for everybody who is in
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 CSRF_FIELD = "csrf_token"
 CSRF_HEADER = "X-CSRF-Token"
+NONCE_FIELD, LONGEST_NONCE = "nonce", 64
 BY_ITSELF = "X-Lianke-Live"  # said by live.js
 COOKIES = {"console": ("__Host-lianke", "lianke_login"), "sidebar": ("__Host-lianke-rep", "lianke_rep")}
 
@@ -129,6 +131,11 @@ class Visit(Screen):
     def csrf(self) -> str:
         """What a form of this browser carries."""
         return str(generate_csrf())
+
+    @cached_property
+    def nonce(self) -> str:
+        """What tells this page's forms from those of others: kept while one is shown again."""
+        return request.form.get(NONCE_FIELD, "")[:LONGEST_NONCE] or new_token(12)
 
     def may(self, permission: str) -> bool:
         return self.actor.may(permission)

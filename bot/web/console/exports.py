@@ -11,6 +11,7 @@ from bot.web.console import sheet
 from bot.web.console.door import Visit, see_other
 from bot.web.console.filters import Asked
 from bot.web.console.listings import Listing, Reading
+from bot.web.console.once import made_once
 from bot.workers import exporting
 from bot.workers.background import ask_for
 
@@ -52,9 +53,13 @@ def as_job(visit: Visit, listing: Listing, asked: Asked, which: Any) -> Response
         "about": asked.told(),
     }
     with visit.write() as session:
-        job = ask_for(session, exporting.kind_of(listing), visit.actor, params, now=visit.now)
-        visit.record(
-            session, f"{listing.name}:export_started", "job", str(job.id), format=chosen, filters=asked.told()
-        )
+
+        def ask() -> str:
+            job_id = str(ask_for(session, exporting.kind_of(listing), visit.actor, params, now=visit.now).id)
+            deed = f"{listing.name}:export_started"
+            visit.record(session, deed, "job", job_id, format=chosen, filters=asked.told())
+            return job_id
+
+        job_id = made_once(visit, session, f"export:{listing.name}", ask)
     visit.site.wake()
-    return see_other(visit.url("job_page", job_id=job.id))
+    return see_other(visit.url("job_page", job_id=job_id))

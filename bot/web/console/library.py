@@ -15,6 +15,7 @@ from bot.web.console import filters
 from bot.web.console.contacts import Part
 from bot.web.console.door import Console, Visit, see_other
 from bot.web.console.filters import Asked
+from bot.web.console.once import made_once
 from bot.web.library import MONTH, NOUNS, WEEK, folder_name, hand_of, told
 from bot.web.times import Moment
 from scrm.accounts.roles import LIBRARY_OWN, LIBRARY_READ
@@ -269,11 +270,14 @@ def _make_folder(visit: Visit, kind: FolderKind) -> Response:
         owner = None if request.form.get("owner") == TEAM else hand.staff_id
         if owner is None and request.form.get("owner") != TEAM:
             raise NotFound("folder_owner", "只有员工才有自己的文件夹")
-        made = folders.create_folder(
-            session, kind, request.form.get("name", ""), owner_id=owner, hand=hand, now=visit.now
-        )
-        visit.record(session, "folder:created", "folder", made.id, name=made.name, shelf=kind.value)
-        places["folder"] = made.id
+
+        def make() -> str:
+            name = request.form.get("name", "")
+            made = folders.create_folder(session, kind, name, owner_id=owner, hand=hand, now=visit.now)
+            visit.record(session, "folder:created", "folder", made.id, name=made.name, shelf=kind.value)
+            return made.id
+
+        places["folder"] = made_once(visit, session, f"folder:{kind.value}", make)
 
     return _after(visit, kind, run, places)
 

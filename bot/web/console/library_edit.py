@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from bot.web.bidi import plain
 from bot.web.console.door import Console, Visit, see_other
 from bot.web.console.library import LISTS, folder_choices
+from bot.web.console.once import made_once
 from bot.web.console.phone import Card, Phone
 from bot.web.contact.forms import clean
 from bot.web.library import LARGEST_UPLOAD, NOUNS, hand_of, told
@@ -99,6 +100,14 @@ def _read() -> Draft:
     return Draft(values, form.get("media") or None)
 
 
+def _sent(kind: FolderKind) -> Draft:
+    """The form of a reply or material; a kind of material that nobody knows is a file."""
+    draft = _read()
+    if kind is REPLIES or draft.kind in list(MaterialKind):
+        return draft
+    return replace(draft, values={**draft.values, "kind": MaterialKind.FILE.value})
+
+
 def _draft_of(item: Any, folder_id: str) -> Draft:
     values = {"title": item.title, "folder": folder_id}
     if isinstance(item, Material):
@@ -108,12 +117,16 @@ def _draft_of(item: Any, folder_id: str) -> Draft:
 
 def _save(visit: Visit, kind: FolderKind, item_id: str | None) -> Response:
     """Make or change it, and go back to its folder; or show the form again with what is wrong, nothing lost."""
-    draft = _read()
+    draft = _sent(kind)
     if "preview" in request.form:  # without script
         return _page(visit, kind, draft, item_id=item_id)
     try:
         with visit.write() as session:
-            folder_id = _write(visit, session, kind, item_id, draft)
+
+            def write() -> str:
+                return _write(visit, session, kind, item_id, draft)
+
+            folder_id = write() if item_id else made_once(visit, session, NOUNS[kind], write)
     except NotFound as error:
         if error.code != "folder_not_found":
             raise
@@ -174,10 +187,14 @@ def _copy(visit: Visit, item_id: str) -> Response:
     hand = hand_of(visit.actor)
     try:
         with visit.write() as session:
-            made = service.copy_reply(
-                session, item_id, request.form.get("folder", ""), hand=hand, now=visit.now
-            )
-            visit.record(session, "reply:copied", "reply", made.id, title=made.title, source=item_id)
+
+            def copy() -> str:
+                to = request.form.get("folder", "")
+                made = service.copy_reply(session, item_id, to, hand=hand, now=visit.now)
+                visit.record(session, "reply:copied", "reply", made.id, title=made.title, source=item_id)
+                return made.folder_id
+
+            folder_id = made_once(visit, session, f"copy:{item_id}", copy)
     except NotFound:
         raise
     except ScrmError as error:
@@ -187,7 +204,7 @@ def _copy(visit: Visit, item_id: str) -> Response:
         return _page(
             visit, REPLIES, draft, {"form": next(iter(told(error, visit.t).values()))}, item_id=item_id
         )
-    return see_other(visit.url("reply_list", folder=made.folder_id, saved="1"))
+    return see_other(visit.url("reply_list", folder=folder_id, saved="1"))
 
 
 def _page(

@@ -186,10 +186,10 @@ def _contact(card: ContactCard, reading: Reading) -> list[str]:
         phone or "",
         card.owner.name if card.owner else "",
         card.channel.name if card.channel else "",
-        "、".join(dict.fromkeys(row.tag.name for row in card.tags)),
+        t("join_words").join(dict.fromkeys(row.tag.name for row in card.tags)),
         t.of(STAGES, contact.stage.value),
         reading.stamp(contact.created_at),
         reading.stamp(contact.lost_at),
-        "；".join(states),
+        t("semicolon").join(states),
         contact.id,
     ]

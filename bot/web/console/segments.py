@@ -14,6 +14,7 @@ from bot.web.bidi import plain
 from bot.web.console import contact_filter
 from bot.web.console.door import Console, Visit, see_other
 from bot.web.console.filters import LONGEST
+from bot.web.console.once import made_once
 from bot.web.console.refusals import said
 from bot.web.contact.forms import clean
 from scrm.contacts.queries import count_contacts
@@ -112,14 +113,18 @@ def _save(visit: Visit) -> Response:
     is_shared = request.form.get("is_shared") == "on"
     try:
         with visit.write() as session:
-            made = service.save_segment(
-                session, visit.actor.account_id, name, asked, is_shared=is_shared, now=visit.now
-            )
-            visit.record(session, "segment:saved", "segment", made.id, name=made.name, shared=is_shared)
+
+            def make() -> str:
+                me = visit.actor.account_id
+                made = service.save_segment(session, me, name, asked, is_shared=is_shared, now=visit.now)
+                visit.record(session, "segment:saved", "segment", made.id, name=made.name, shared=is_shared)
+                return made.id
+
+            made_once(visit, session, "segment", make)
     except (Invalid, Conflict) as error:
         browser[TOLD] = {"problem": said(error, visit.t), "name": name[: service.LONGEST_NAME]}
     else:
-        browser[TOLD] = {"done": visit.t("segment_saved", name=plain(made.name))}
+        browser[TOLD] = {"done": visit.t("segment_saved", name=plain(name))}
     return see_other(visit.url("contact_list", **asked))
 
 

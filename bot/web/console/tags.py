@@ -12,6 +12,7 @@ from bot.api.calls import explanation
 from bot.web.bidi import plain
 from bot.web.console.door import Console, Visit, see_other
 from bot.web.console.drill import tools
+from bot.web.console.once import made_once
 from bot.web.console.refusals import said
 from bot.web.contact.forms import clean
 from scrm.errors import Invalid, ScrmError
@@ -85,16 +86,23 @@ def register(console: Console) -> None:
         try:
             with visit.write() as session:
                 actor = visit.actor.audit_name
-                made = service.create_tags(session, draft.group, draft.listed(), actor=actor, now=visit.now)
-                told = plain("、".join(tag.name for tag in made))[:200]
-                visit.record(
-                    session, "tags:created", "tag_group", made[0].group_id, group=draft.group, names=told
-                )
+                names = draft.listed()
+
+                def make() -> str:
+                    made = service.create_tags(session, draft.group, names, actor=actor, now=visit.now)
+                    told = plain("、".join(tag.name for tag in made))[:200]
+                    group_id = made[0].group_id
+                    visit.record(
+                        session, "tags:created", "tag_group", group_id, group=draft.group, names=told
+                    )
+                    return group_id
+
+                group_id = made_once(visit, session, "tags", make)
         except ScrmError as error:
             draft.errors["names"] = said(error, visit.t)
             return _page(visit, draft)
         visit.site.wake()
-        return see_other(visit.url("tag_catalogue", group=made[0].group_id, made=len(made)))
+        return see_other(visit.url("tag_catalogue", group=group_id, made=len(names)))
 
 
 def _problems(visit: Visit, draft: Draft) -> dict[str, str]:

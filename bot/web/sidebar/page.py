@@ -92,7 +92,7 @@ def show(screen: Screen, session: Session, visitor: Visitor, attempt: Attempt | 
 
 def _watch(screen: Screen, session: Session, contact_id: str) -> Live:
     url = screen.url("contact_changes", contact_id=contact_id, lang=screen.t.language)
-    return Live(url, live.told(changes.contact_version(session, contact_id)))
+    return Live(url, live.told(changes.contact_version(session, contact_id)), "contact")
 
 
 def _rights(screen: Screen, session: Session, visitor: Visitor) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-// The channel form: names put where the cursor is, long lists narrowed by typing, one row of a link at a time.
+// The channel form: names put where the cursor is, one row of a link at a time.
 "use strict";
 (() => {
-  document.querySelectorAll("[data-put], [data-narrow], [data-more-links]").forEach((part) => { part.hidden = false; });
+  document.querySelectorAll("[data-put], [data-more-links]").forEach((part) => { part.hidden = false; });
 
   document.addEventListener("click", (event) => {
     const put = event.target.closest("[data-put]");
@@ -12,15 +12,6 @@
       text.dispatchEvent(new Event("input", { bubbles: true }));
     }
     if (event.target.closest("[data-more-links]")) showLinks(1)?.querySelector("input").focus();
-  });
-
-  document.addEventListener("input", (event) => {
-    const narrow = event.target.closest("[data-narrow]");
-    if (!narrow) return;
-    const wanted = narrow.value.trim().toLowerCase();
-    narrow.closest("[data-narrowed]").querySelectorAll("[data-text]").forEach((box) => {
-      box.hidden = !box.dataset.text.toLowerCase().includes(wanted) && !box.querySelector("input").checked;
-    });
   });
 
   const links = [...document.querySelectorAll("[data-link]")];

@@ -53,6 +53,29 @@
     if (event.target.closest("form[data-at-once]")) event.target.form.requestSubmit();
   });
 
+  // Long choices are narrowed by typing; what is chosen stays in sight.
+  document.querySelectorAll("[data-narrow]").forEach((field) => { field.hidden = false; });
+  document.addEventListener("input", (event) => {
+    const narrow = event.target.closest("[data-narrow]");
+    if (!narrow) return;
+    const wanted = narrow.value.trim().toLowerCase(), choice = narrow.closest("[data-narrowed]");
+    choice.querySelectorAll("[data-text]").forEach((box) => {
+      box.hidden = !box.dataset.text.toLowerCase().includes(wanted) && !box.querySelector("input").checked;
+    });
+    choice.querySelectorAll("[data-narrow-group]").forEach((group) => { group.hidden = !group.querySelector("[data-text]:not([hidden])"); });
+  });
+
+  // A form is sent once: a second click changes nothing while the first is on its way.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post" || [...form.attributes].some((one) => one.name.startsWith("hx-"))) return;
+    const what = `${event.submitter?.formAction} ${event.submitter?.name} ${event.submitter?.value}`;
+    if (form.dataset.sent === what) return event.preventDefault();
+    form.dataset.sent = what;
+    setTimeout(() => { delete form.dataset.sent; }, 3000); // a file to download leaves the page where it is
+  });
+  addEventListener("pageshow", () => document.querySelectorAll("[data-sent]").forEach((form) => { delete form.dataset.sent; }));
+
   // What scrolls sideways can be scrolled by keys.
   const reach = () => document.querySelectorAll(".rows").forEach((box) => {
     if (box.scrollWidth <= box.clientWidth) return box.removeAttribute("tabindex");
