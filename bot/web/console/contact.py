@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from flask import Response, redirect, request
 from sqlalchemy.orm import Session
@@ -115,35 +116,12 @@ def _show(visit: Visit, contact_id: str, attempt: Attempt, status: int = 200) ->
             )
         except Invalid:  # a cursor we never made
             return _go(visit, contact_id, tab=tab)
-        latest = next(iter(list_followups(session, contact_id=contact_id, limit=1)), None)
-        assignments = list_assignments(session, contact_id, limit=OWNERS_SHOWN)
-        me = session.get(Staff, visit.actor.staff_id) if visit.actor.staff_id else None
-        tag_groups = list_groups(session) if visit.may("tags.write") else []
-        chats = chats_of(visit, session, contact_id)
-        reps = owner.choices(visit, session) if visit.may(ASSIGN) else []
-        offers = giving.offers(visit, session) if visit.may(ASSIGN) else None
-        open_tasks = tasks.cards(
-            visit, session, tasks.open_tasks(session, contact_id), acts=lambda _task: False
-        )
-    head = profile.build(visit, card, assignments, latest, me=me)
-    held = {row.tag.id for row in card.tags}
+        parts = _who(visit, session, card) | _acts(visit, session, card)
     return visit.page(
         "console/contact.html",
         status,
         live=live,
         contact_id=contact_id,
-        head=head,
-        tags=_chips(head.tag_lines),
-        owners=_owners(head),
-        external=[row.value for row in card.identities if row.kind.value == "wecom_external_userid"],
-        can_tag=any(row.state is RelationState.ACTIVE for row, _ in card.relations),
-        tag_choices=[
-            (plain(row.group.name), [(tag.id, plain(tag.name)) for tag in row.tags if tag.id not in held])
-            for row in tag_groups
-        ],
-        chats=chats,
-        stages=[(key, visit.t.pick(words)) for key, words in STAGES.items()],
-        stage=card.contact.stage.value,
         stream=lines,
         tab=tab,
         kind=kind,
@@ -153,15 +131,48 @@ def _show(visit: Visit, contact_id: str, attempt: Attempt, status: int = 200) ->
         attempt=attempt,
         nonce=new_token(12),
         is_wrong=request.args.get("wrong") == "comment",
-        writers=[(row.userid, plain(row.name)) for row in _writers(card, me)],
-        is_me=me is not None,
-        reps=reps,
-        offers=offers,
-        tasks=open_tasks,
-        task_reps=giving.reps(visit, card, me),
-        owner=card.owner.userid if card.owner else "",
         limits={"content": MAX_CONTENT, "next_step": MAX_NEXT_STEP, "today": visit.calendar.today},
+        **parts,
     )
+
+
+def _who(visit: Visit, session: Session, card: ContactCard) -> dict[str, Any]:
+    """Who the contact is, and whose."""
+    latest = next(iter(list_followups(session, contact_id=card.contact.id, limit=1)), None)
+    assignments = list_assignments(session, card.contact.id, limit=OWNERS_SHOWN)
+    me = _me(visit, session)
+    head = profile.build(visit, card, assignments, latest, me=me)
+    return {
+        "head": head,
+        "tags": _chips(head.tag_lines),
+        "owners": _owners(head),
+        "owner": card.owner.userid if card.owner else "",
+        "external": [row.value for row in card.identities if row.kind.value == "wecom_external_userid"],
+        "chats": chats_of(visit, session, card.contact.id),
+        "stages": [(key, visit.t.pick(words)) for key, words in STAGES.items()],
+        "stage": card.contact.stage.value,
+    }
+
+
+def _acts(visit: Visit, session: Session, card: ContactCard) -> dict[str, Any]:
+    """What the visitor may do with the contact, and with whom."""
+    me, may_assign = _me(visit, session), visit.may(ASSIGN)
+    held = {row.tag.id for row in card.tags}
+    groups = list_groups(session) if visit.may("tags.write") else []
+    open_tasks = tasks.open_tasks(session, card.contact.id)
+    return {
+        "can_tag": any(row.state is RelationState.ACTIVE for row, _ in card.relations),
+        "tag_choices": [
+            (plain(row.group.name), [(tag.id, plain(tag.name)) for tag in row.tags if tag.id not in held])
+            for row in groups
+        ],
+        "writers": [(row.userid, plain(row.name)) for row in _writers(card, me)],
+        "is_me": me is not None,
+        "reps": owner.choices(visit, session) if may_assign else [],
+        "offers": giving.offers(visit, session) if may_assign else None,
+        "tasks": tasks.cards(visit, session, open_tasks, acts=lambda _task: False),
+        "task_reps": giving.reps(visit, card, me),
+    }
 
 
 def _chips(lines: list[profile.TagLine]) -> list[TagChip]:
