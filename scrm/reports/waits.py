@@ -1,4 +1,7 @@
-"""How long contacts waited for an answer: in working time, by the corp's hours and holidays, and plainly."""
+"""How long contacts waited for an answer: in working time, by the corp's hours and holidays, and plainly.
+
+Who came and was answered while nobody works waited as long as the clock says: else an evening's answers were all 0.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ Pair = tuple[datetime, datetime]  # since when, until when
 
 @dataclass(frozen=True)
 class Wait:
-    """Seconds somebody waited."""
+    """Seconds somebody waited; ``working`` is ``plain`` where no working time lay between."""
 
     plain: float
     working: float
@@ -65,7 +68,8 @@ def measure(session: Session, pairs: Sequence[Pair], tz: tzinfo) -> list[Wait]:
         return []
     since, until = min(pair[0] for pair in pairs), max(pair[1] for pair in pairs)
     work = WorkTime(get_hours(session), since, until, tz)
-    return [Wait((end - start).total_seconds(), work.seconds(start, end)) for start, end in pairs]
+    waits = ((end - start).total_seconds() for start, end in pairs)
+    return [Wait(plain, work.seconds(*pair) or plain) for plain, pair in zip(waits, pairs, strict=True)]
 
 
 def medians(waits: Iterable[Wait]) -> Medians:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 
 from flask import Response, request
@@ -19,6 +20,7 @@ from scrm.inbox.models import EventState, InboxEvent
 from scrm.outbox.queries import list_caused
 
 _redactor = Redactor()
+_NEXT_TAG = re.compile(r"><(?=\w|/xml>)")
 
 
 def register(console: Console) -> None:
@@ -94,7 +96,9 @@ def show_event(visit: Visit, event_id: int, *, problem: str = "") -> Response:
 
 
 def _readable(payload: str) -> str:
-    """JSON in lines; anything else as it is."""
+    """JSON and XML in lines; anything else as it is."""
+    if payload.startswith("<"):
+        return _NEXT_TAG.sub(">\n<", payload)
     try:
         return json.dumps(json.loads(payload), ensure_ascii=False, indent=2)
     except ValueError:

@@ -139,7 +139,7 @@ def test_the_first_response_counts_working_time_by_the_corps_hours(
     friday, monday = date(2026, 11, 20), date(2026, 11, 23)
     hour = 3600
     corp.comes(corp.rep, local(friday, 17), waited=66 * hour)  # until Monday at 11
-    corp.comes(corp.rep, local(friday, 20), waited=hour)  # at night
+    corp.comes(corp.rep, local(friday, 20), waited=hour)  # at night: as the clock says
     corp.comes(corp.mate, local(monday, 10), waited=hour)
     corp.comes(corp.mate, local(monday, 11))  # waits still
 
@@ -148,10 +148,10 @@ def test_the_first_response_counts_working_time_by_the_corps_hours(
     assert (seen.total.first_response_working_s, seen.total.first_response_median_s) == (hour, hour)
     by_rep = {row.staff.userid: row.numbers for row in seen.members}
     rep, mate = by_rep["rep"], by_rep["mate"]
-    assert (rep.first_response_working_s, rep.first_response_median_s) == (1.5 * hour, 33.5 * hour)
+    assert (rep.first_response_working_s, rep.first_response_median_s) == (2 * hour, 33.5 * hour)
     assert (mate.first_response_working_s, mate.first_response_median_s) == (hour, hour)
     assert [(day.first_response.working_s, day.first_response.plain_s) for day in seen.days] == [
-        (1.5 * hour, 33.5 * hour),
+        (2 * hour, 33.5 * hour),
         (None, None),
         (None, None),
         (hour, hour),
