@@ -52,8 +52,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "first_response": ("首响（工作时间）", "First response (working time)"),
     "first_response_is": (
         "首次响应：从客户添加到员工第一次回应的工作时间，按设置里的工作时间和节假日计算（都在下班后的按实际时间），取中位数",
-        "Median working time from a new contact to the first answer, by the hours and holidays of the settings "
-        "(as the clock says where nobody works)",
+        (
+            "Median working time from a new contact to the first answer, by the hours and holidays of the settings "
+            "(as the clock says where nobody works)"
+        ),
     ),
     "cost_each": ("成本/人", "Cost each"),
     "cost_each_is": (

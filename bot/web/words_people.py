@@ -167,8 +167,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "log_speed": ("首次响应", "First response"),
     "log_speed_why": (
         "从客户添加员工到该员工写下第一条跟进的工作时间，按设置里的工作时间和节假日计算（都在下班后的按实际时间）；取中位数",
-        "Working time from the add to the rep's first follow-up, by the hours and holidays of the settings "
-        "(as the clock says where nobody works); the median",
+        (
+            "Working time from the add to the rep's first follow-up, by the hours and holidays of the settings "
+            "(as the clock says where nobody works); the median"
+        ),
     ),
     "log_new": ("新客户", "New"),
     "log_answered": ("已跟进", "Answered"),
