@@ -6,11 +6,10 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Connection, Engine, event
 from werkzeug.test import TestResponse
 
 from scrm.accounts.roles import Reach, Role
@@ -18,7 +17,7 @@ from tests.bot.access.walk import API, BODIES, Address
 from tests.bot.access.world import MARKS, MINE, OWN_MARKS, PLACES, SEEN, World
 
 OF_JOBS = ("/console/jobs", "/console/audit", f"{API}/jobs")
-CHANGES = ("INSERT", "UPDATE", "DELETE")
+CHANGES, OPEN_CHANGES = ("INSERT", "UPDATE", "DELETE"), "changed"
 
 
 class Asking:
@@ -30,6 +29,7 @@ class Asking:
         self.saw: set[str] = set()
         self._programs = world.app.test_client()
         self._token = world.token("admin")
+        self.open("GET", f"{API}/segments")  # that a token was used is noted, at most once a minute
         page = world.client.get("/console/password").text
         self._csrf = re.findall(r'name="csrf_token" value="([^"]+)"', page)[0]
 
@@ -64,7 +64,7 @@ class Asking:
         self.saw |= {mark for mark in (*MARKS.values(), *OWN_MARKS.values()) if mark in text}
 
     def _hidden(self, url: str) -> set[str]:
-        """Of customers out of reach; of other people, except the names of files where one may read of everybody's jobs."""
+        """Marks of customers out of reach, and of others' own; not of their files where one may read of all jobs."""
         hidden = {MARKS[place] for place in PLACES if place not in SEEN[self.world.reach]}
         if not url.startswith(OF_JOBS) or not self.world.may("jobs.read"):
             hidden |= {OWN_MARKS[place] for place in PLACES if place != MINE}
@@ -79,27 +79,23 @@ def text_of(answer: TestResponse) -> str:
         return "".join(pack.read(name).decode("utf-8", "replace") for name in pack.namelist())
 
 
-@contextmanager
-def written(world: World) -> Iterator[list[str]]:
-    """The statements that changed rows and were committed meanwhile."""
-    kept: list[str] = []
+class Changes:
+    """The statements that changed rows and were committed, since somebody last looked."""
 
-    def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+    def __init__(self, engine: Engine) -> None:
+        self._kept: list[str] = []
+        event.listen(engine, "after_cursor_execute", self._note)
+        event.listen(engine, "commit", self._commit)
+        event.listen(engine, "rollback", lambda connection: connection.info.pop(OPEN_CHANGES, None))
+
+    def _note(self, connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
         if statement.startswith(CHANGES) and cursor.rowcount:
-            connection.info.setdefault("changed", []).append(statement)
+            connection.info.setdefault(OPEN_CHANGES, []).append(statement)
 
-    def commit(connection: Any) -> None:
-        kept.extend(connection.info.pop("changed", ()))
+    def _commit(self, connection: Connection) -> None:
+        self._kept.extend(connection.info.pop(OPEN_CHANGES, ()))
 
-    def rollback(connection: Any) -> None:
-        connection.info.pop("changed", None)
-
-    engine = world.product.database.engine
-    listeners = (("after_cursor_execute", note), ("commit", commit), ("rollback", rollback))
-    for name, listener in listeners:
-        event.listen(engine, name, listener)
-    try:
-        yield kept
-    finally:
-        for name, listener in listeners:
-            event.remove(engine, name, listener)
+    def taken(self) -> list[str]:
+        """What was changed since the last time."""
+        kept, self._kept = self._kept, []
+        return kept

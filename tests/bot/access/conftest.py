@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.bot.access.asking import Changes
 from tests.bot.access.world import World
 from tests.databases import Place
 
@@ -21,3 +22,8 @@ def world(
     made = World(place_of(engine).fresh(tmp_path_factory.mktemp("access")), NOW)
     yield made
     made.product.database.dispose()
+
+
+@pytest.fixture(scope="module")
+def changes(world: World) -> Changes:
+    return Changes(world.product.database.engine)

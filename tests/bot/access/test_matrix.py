@@ -8,7 +8,7 @@ from itertools import product as combined
 import pytest
 
 from scrm.accounts.roles import Reach, Role
-from tests.bot.access.asking import Asking, written
+from tests.bot.access.asking import Asking, Changes
 from tests.bot.access.walk import (
     ALSO,
     API,
@@ -26,7 +26,7 @@ from tests.bot.access.walk import (
     Address,
     addresses,
 )
-from tests.bot.access.world import FAR, MARKS, MINE, NOTHING, OWN_MARKS, SEEN, Kind, World
+from tests.bot.access.world import MARKS, MINE, OWN_MARKS, SEEN, Kind, World
 
 PEOPLE = [pytest.param(role, reach, id=f"{role}-{reach}") for role, reach in combined(Role, Reach)]
 FORBIDDEN, NOT_FOUND, FAILURE = 403, 404, 400
@@ -47,9 +47,10 @@ def test_whatever_an_address_can_name_is_somebodys_and_no_table_is_out_of_date(w
     walked = addresses(world.app)
 
     assert sorted(kind for kinds in whose for kind in kinds) == sorted(Kind)
-    assert {kind for one in walked for kind in one.parts.values()} | {Kind.MATERIAL_FOLDER, Kind.COVER} == set(
-        Kind
-    )
+    assert {kind for one in walked for kind in one.parts.values()} | {
+        Kind.MATERIAL_FOLDER,
+        Kind.COVER,
+    } == set(Kind)
     assert {rule.rule for rule in world.app.url_map.iter_rules()} >= OPEN
     assert {one.endpoint for one in walked} >= BODIES.keys()
     forms = {one.endpoint for one in walked if one.rule.startswith("/sidebar/contacts") and one.writes}
@@ -60,22 +61,24 @@ def test_whatever_an_address_can_name_is_somebodys_and_no_table_is_out_of_date(w
 
 
 @pytest.mark.parametrize(("role", "reach"), PEOPLE)
-def test_what_is_out_of_reach_is_not_found_and_does_not_change(world: World, role: Role, reach: Reach):
+def test_what_is_out_of_reach_is_not_found_and_does_not_change(
+    world: World, changes: Changes, role: Role, reach: Reach
+):
     asking = Asking(world, role, reach)
     walked = [one for one in addresses(world.app) if one.parts]
-    wrong = [told for address in walked for told in _walk(world, asking, address)]
+    changes.taken()
+    wrong = [told for address in walked for told in _walk(world, asking, changes, address)]
     assert not wrong, "\n".join(wrong)
 
 
-def _walk(world: World, asking: Asking, address: Address) -> Iterator[str]:
+def _walk(world: World, asking: Asking, changes: Changes, address: Address) -> Iterator[str]:
     """What is answered wrong at this address, in words."""
     may = _may(world, address)
     for places in address.aims(world, may=may):
         there = address.sees(world, places)
         if there and may and address.writes:
             continue  # it would be done
-        with written(world) as changed:
-            status = asking.ask(address, places).status_code
+        status, changed = asking.ask(address, places).status_code, changes.taken()
         told = f"{address.method} {address.rule} {places}: {status}"
         if not may and address.rule.startswith("/sidebar"):
             wanted = status == (FORBIDDEN if address.finds_customer(world, places) else NOT_FOUND)

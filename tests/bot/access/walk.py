@@ -1,7 +1,7 @@
 """Every address of the applications, filled in with ids of the world, and what each person must be answered.
 
-Nothing here lists routes: they come from the maps of the applications. What is listed is what an id in an address names,
-and for forms what must be sent so that nothing but the id can be the reason of a refusal.
+Nothing here lists routes: they come from the maps of the applications. What is listed is what an id in an address
+names, and for forms what must be sent so that nothing but the id can be the reason of a refusal.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from bot.api import all_routes
-from bot.web.links import Grant
 from scrm.accounts.roles import ASSIGN, LIBRARY_OWN, Reach, Role
 from tests.bot.access.world import FAR, MINE, NEAR, NOTHING, SEEN, Kind, World
 
@@ -100,7 +99,7 @@ SIDEBAR_FORMS = {
     "web.sidebar_use": LIBRARY_OWN,
 }
 # Whose customers tell a reach from the others: the nearest that is out of it, or the farthest that is in it.
-EDGES = {Reach.OWN: (NEAR,), Reach.DEPARTMENT: (NEAR, FAR), Reach.ALL: (FAR,)}
+EDGES = {Reach.OWN: (NEAR,), Reach.DEPARTMENT: (NEAR, FAR), Reach.ALL: (FAR, NOTHING)}
 
 
 @dataclass(frozen=True)
@@ -125,16 +124,18 @@ class Address:
         return self.method not in ("GET", "HEAD")
 
     def aims(self, world: World, *, may: bool) -> Iterator[dict[str, str]]:
-        """Mine; and for each part, the others mine, those that tell this reach from the next, and nothing."""
+        """Mine; and for each part, the others mine, what tells this reach from the next, or nothing where all is there.
+
+        Whoever may not is asked about what is there and what is not: the answer is one.
+        """
         mine = dict.fromkeys(self.parts, MINE)
         yield mine
         for name, kind in self.parts.items():
-            others: tuple[str, ...] = (FAR,)
             if kind in OF_THE_COMPANY or not may:
-                others = ()
-            elif kind in OF_CUSTOMERS:
-                others = EDGES[world.reach]
-            for place in (*others, NOTHING):
+                others: tuple[str, ...] = (NOTHING,)
+            else:
+                others = EDGES[world.reach] if kind in OF_CUSTOMERS else (FAR,)
+            for place in others:
                 yield {**mine, name: place}
 
     def sees(self, world: World, places: Mapping[str, str]) -> bool:
@@ -189,7 +190,9 @@ def _parts(rule: Rule) -> dict[str, Kind]:
     parts = {}
     for name in sorted(rule.arguments - WORDS.keys()):
         kind = own.get(name) or BY_NAME.get(name)
-        assert kind is not None, f"{rule.rule}: the world has nothing for <{name}>; add it to tests/bot/access"
+        assert kind is not None, (
+            f"{rule.rule}: the world has nothing for <{name}>; add it to tests/bot/access"
+        )
         parts[name] = kind
     return parts
 
@@ -201,9 +204,7 @@ Form = Callable[[World, Mapping[str, str]], dict[str, Any]]
 
 def _sidebar(world: World, ids: Mapping[str, str], **fields: str) -> dict[str, Any]:
     """A form of the sidebar about this customer, as a page of ours would carry it."""
-    until = world.now.replace(hour=23)
-    grant = Grant(ids["contact_id"], world.rep.userid, until)
-    return {"form": world.product_links().sign_form(grant, now=world.now), **fields}
+    return {"form": world.form_of(ids["contact_id"]), **fields}
 
 
 def _fixed(_world: World, _ids: Mapping[str, str], **fields: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from bot.app import create_app
+from bot.web.links import Grant
 from scrm.accounts import logins, tokens
 from scrm.accounts.models import (
     Account,
@@ -25,8 +26,9 @@ from scrm.accounts.models import (
 )
 from scrm.accounts.roles import PERMISSIONS, WHOLE_REACH, Reach, Role
 from scrm.audit import service as audit
-from scrm.channels.models import Channel, ChannelCode, MediaFile, Scan
-from scrm.contacts.models import ContactIdentity, IdentityKind
+from scrm.channels.models import ChannelCode, MediaFile, Scan
+from scrm.contacts.models import Contact, ContactIdentity, IdentityKind
+from scrm.contacts.service import set_phone
 from scrm.followups.models import Followup, FollowupComment, FollowupKind
 from scrm.groups.models import GroupChat, GroupMember, MemberKind
 from scrm.inbox.models import EventState, InboxEvent
@@ -133,6 +135,11 @@ class World(Desk):
                 session, name=role, role=role, ttl=ttl, now=self.now, person=self.rep.userid
             )[1]
 
+    def form_of(self, contact_id: str) -> str:
+        """What makes a form of the sidebar the person's own."""
+        grant = Grant(contact_id, self.rep.userid, self.now + timedelta(hours=8))
+        return self.product_links().sign_form(grant, now=self.now)
+
     def _enter(self) -> FlaskClient:
         with self.product.database.write() as session:
             account = session.get_one(Account, self.accounts[MINE].id)
@@ -232,8 +239,10 @@ class World(Desk):
         """A customer whom this member owns and is connected with."""
         mark = name.removeprefix("客户")
         held, self.rep = self.rep, staff
-        contact = self.customer(name, channel=self.channel, phone=phone, corp_name=f"公司{mark}")
+        contact = self.customer(name, channel=self.channel, corp_name=f"公司{mark}")
         self.rep = held
+        with self.product.database.write() as session:
+            set_phone(session.get_one(Contact, contact.id), phone)
         who = {"kind": IdentityKind.WECOM, "value": f"wm-{self._place_of(staff)}", "created_at": self.now}
         self.add(ContactIdentity(contact_id=contact.id, **who))
         return contact
