@@ -12,6 +12,7 @@ from bot.api import paging
 from bot.api.people import StaffRef, get_staff, staff_by_id, staff_ref
 from bot.api.routes import Call, Routes
 from bot.api.types import Answer, Body, Id, Page, PageQuery
+from scrm.accounts.roles import ASSIGN
 from scrm.contacts.service import get_contact
 from scrm.routing import queries, service
 from scrm.routing.models import Assignment
@@ -55,6 +56,7 @@ def list_assignments(call: Call, contact_id: str, query: PageQuery) -> Assignmen
 @routes.post("/contacts/<contact_id>/assignments", "手动分配负责人", scope="contacts.write", status=201)
 def assign_contact(call: Call, contact_id: str, body: AssignmentBody) -> AssignmentOut:
     """A person decides who owns the contact."""
+    call.require(ASSIGN)
     get_contact(call.session, contact_id)
     staff = get_staff(call.session, body.staff)
     made = service.assign_manually(call.session, contact_id, staff.id, actor=call.actor, now=call.now)

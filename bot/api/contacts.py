@@ -13,6 +13,7 @@ from bot.api import paging
 from bot.api.people import Ref, StaffRef, find_staff, get_channel, get_staff, staff_ref
 from bot.api.routes import Call, Routes
 from bot.api.types import Answer, Body, Boundary, Id, Line, Page, PageQuery, Text, end_of, start_of
+from scrm.accounts.roles import ASSIGN
 from scrm.contacts import queries, service
 from scrm.contacts.models import Contact, IdentityKind, RelationState, Stage
 from scrm.contacts.queries import ContactCard, ContactFilter, Presence, load_cards
@@ -154,6 +155,9 @@ def create_contact(call: Call, body: LeadBody) -> ContactOut:
     """A lead with an owner, at once."""
     channel = get_channel(call.session, body.channel) if body.channel else None
     owner = get_staff(call.session, body.owner, "owner") if body.owner else None
+    person = call.program.person
+    if owner is not None and person is not None and owner.id != person.staff_id:
+        call.require(ASSIGN)
     contact = leads.create_lead(
         call.session,
         name=body.name,

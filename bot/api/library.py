@@ -13,9 +13,10 @@ from bot.api import paging
 from bot.api.people import StaffRef, get_staff, staff_by_id, staff_ref
 from bot.api.routes import Call, Routes
 from bot.api.types import Answer, Body, Id, Line, Page, PageQuery, Query, Text
-from scrm.accounts.roles import LIBRARY_READ, LIBRARY_WRITE
+from scrm.accounts.roles import LIBRARY_OWN, LIBRARY_READ, LIBRARY_WRITE
+from scrm.errors import NotFound
 from scrm.library import folders, queries, rules, service
-from scrm.library.folders import Hand, Item
+from scrm.library.folders import Hand, Item, access_folder
 from scrm.library.models import Folder, FolderKind, Reply
 from scrm.library.queries import Found, Which
 from scrm.library.service import ReplySpec
@@ -116,8 +117,12 @@ class ReplyPatch(Body):
 
 
 def hand_of(call: Call, staff: str | None = None) -> Hand:
-    """Who a token stands for: nobody, or with ``staff`` also that member's own folders."""
+    """Whose hand a token is: its person's where it has one, else nobody's, with ``staff`` that member's too."""
     member = get_staff(call.session, staff) if staff else None
+    person = call.program.person
+    if person is not None:
+        own = person.staff_id if person.may(LIBRARY_OWN) else None
+        return Hand(own, keeps_team=call.may(LIBRARY_WRITE), name=call.actor)
     return Hand(member.id if member else None, keeps_team=True, is_program=True, name=call.actor)
 
 
@@ -225,10 +230,12 @@ def find(call: Call, query: ItemQuery, kind: FolderKind) -> tuple[list[Found], s
     cursor = paging.decode(query.cursor, int, str) if query.cursor else None
     hand = hand_of(call, query.staff)
     if query.folder:
-        folder = call.session.get(Folder, query.folder)
-        if folder is None or folder.deleted_at is not None:
+        try:
+            folder = access_folder(call.session, query.folder, hand)
+        except NotFound:
             return [], None
-        hand = Hand(folder.owner_id or hand.staff_id, is_program=True)
+        if hand.is_program:
+            hand = Hand(folder.owner_id or hand.staff_id, is_program=True)
     rows = queries.search(call.session, which, kind=kind, hand=hand, cursor=cursor, limit=query.limit + 1)
     return paging.cut(rows, query.limit, lambda row: which.place_of(row.item))
 

@@ -20,8 +20,10 @@ from typing import Any, TypeVar, get_type_hints
 
 from sqlalchemy.orm import Session
 
+from bot.api.errors import fail
 from bot.api.types import Answer, Body, Query
 from handlers.context import Corp
+from scrm.access.programs import Program
 from scrm.accounts.models import ApiToken
 from scrm.clock import Clock
 from scrm.db import Database
@@ -57,10 +59,14 @@ class Call:
 
     services: Services
     session: Session
-    token: ApiToken
+    program: Program
     now: datetime
     request_id: str
     afterwards: Callable[[], Answer] | None = None
+
+    @property
+    def token(self) -> ApiToken:
+        return self.program.token
 
     @property
     def actor(self) -> str:
@@ -71,7 +77,13 @@ class Call:
         return self.services.tz
 
     def may(self, scope: str) -> bool:
-        return scope in self.token.scopes
+        return self.program.may(scope)
+
+    def require(self, permission: str) -> None:
+        """Raises ApiError (403) where the token acts for a person without this permission, which is no scope."""
+        person = self.program.person
+        if person is not None and not person.may(permission):
+            raise fail(403, "forbidden", "这个令牌所代表的账号没有这个权限")
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from bot.api.routes import Call, Raw, Route, Services, Upload
 from bot.api.types import Answer, NoBody
 from bot.api.validation import read_json, read_query
 from bot.logs import bound
+from scrm.access.programs import Program, find_program
 from scrm.accounts import tokens
-from scrm.accounts.models import ApiToken
 from scrm.errors import ScrmError
 from scrm.ids import new_id
 
@@ -67,33 +67,34 @@ def _json(text: str, status: int) -> Response:
 
 
 def _run(services: Services, route: Route, parts: dict[str, str], rid: str) -> Response:
-    token = _authenticate(services)
-    if route.scope not in token.scopes:
+    program = _authenticate(services)
+    if not program.may(route.scope):
         message = f"这个令牌没有 {route.scope} 权限，请换用有此权限的令牌"
         raise ApiError(Failure(403, "forbidden", message))
     arguments, fingerprint = _arguments(route)
     arguments.update(_parts(route, parts))
     key = request.headers.get("Idempotency-Key") if route.method == "POST" else None
     if key is None:
-        return _attempt(services, route, token, arguments, rid, None)
+        return _attempt(services, route, program, arguments, rid, None)
     stamp = idempotency.request_hash(request.method, request.full_path, fingerprint)
-    begun = idempotency.begin(services.database, token.id, key, stamp, now=services.clock())
+    begun = idempotency.begin(services.database, program.token.id, key, stamp, now=services.clock())
     if isinstance(begun, idempotency.Stored):
         response = _json(begun.body, begun.status)
         response.headers["Idempotency-Replayed"] = "true"
         return response
-    return _guarded(services, route, token, arguments, rid, begun)
+    return _guarded(services, route, program, arguments, rid, begun)
 
 
-def _authenticate(services: Services) -> ApiToken:
+def _authenticate(services: Services) -> Program:
     given = _BEARER.fullmatch(request.headers.get("Authorization", ""))
     now = services.clock()
-    token = None
+    program = None
     if given is not None:
         with services.database.read() as session:
-            token = tokens.authenticate(session, given[1], now=now)
-    if token is None:
+            program = find_program(session, given[1], now=now)
+    if program is None:
         raise ApiError(http_failure(401, headers={"WWW-Authenticate": 'Bearer realm="lianke"'}))
+    token = program.token
     if tokens.is_use_due(token, now=now):
         try:
             with services.database.write() as session:
@@ -102,7 +103,7 @@ def _authenticate(services: Services) -> ApiToken:
             log.warning(
                 "api_token_use_not_recorded", exc_info=True
             )  # reading must work on a read-only database
-    return token
+    return program
 
 
 def _parts(route: Route, parts: dict[str, str]) -> dict[str, Any]:
@@ -169,14 +170,14 @@ def _check_size(limit: int) -> None:
 def _guarded(
     services: Services,
     route: Route,
-    token: ApiToken,
+    program: Program,
     arguments: dict[str, Any],
     rid: str,
     attempt: idempotency.Attempt,
 ) -> Response:
     """Run under an idempotency key: a refusal of ours is an answer like any other, a failure frees the key."""
     try:
-        return _attempt(services, route, token, arguments, rid, attempt)
+        return _attempt(services, route, program, arguments, rid, attempt)
     except Exception as error:
         refused = isinstance(error, ScrmError | ApiError)
         failure = failure_of(error) if refused else http_failure(500)
@@ -193,17 +194,19 @@ def _guarded(
 def _attempt(
     services: Services,
     route: Route,
-    token: ApiToken,
+    program: Program,
     arguments: dict[str, Any],
     rid: str,
     attempt: idempotency.Attempt | None,
 ) -> Response:
     if not route.writes:
         with services.database.read() as session:
-            answer = route.view(Call(services, session, token, services.clock(), rid), **arguments)
+            program.limit(session)
+            answer = route.view(Call(services, session, program, services.clock(), rid), **arguments)
             return _answer(route, answer)
     with services.database.write() as session:
-        call = Call(services, session, token, services.clock(), rid)
+        program.limit(session)
+        call = Call(services, session, program, services.clock(), rid)
         answer = route.view(call, **arguments)
         response = _answer(route, answer)
         if attempt is not None:

@@ -26,13 +26,18 @@ def token() -> None:
 @click.option(
     "--days", default=DEFAULT_DAYS, type=click.IntRange(1, 366), help=f"有效天数，默认 {DEFAULT_DAYS}。"
 )
+@click.option(
+    "--person",
+    default="",
+    help="代表谁：登录名或员工的 userid。令牌只看得到此人看得到的客户，只能做此人能做的事。",
+)
 @click.pass_context
-def create(ctx: click.Context, name: str, role: str, days: int) -> None:
+def create(ctx: click.Context, name: str, role: str, days: int, person: str) -> None:
     """Make a token and show it once."""
     product = open_product(ctx)
     with product.database.write() as session:
         row, plaintext = tokens.create_token(
-            session, name=name, role=role, ttl=timedelta(days=days), now=product.clock()
+            session, name=name, role=role, ttl=timedelta(days=days), now=product.clock(), person=person
         )
         until = _day(row.expires_at, product.corp.tz)
     say(f"令牌「{row.name}」已创建，角色 {row.role}，{until} 到期。只显示这一次，请立即保存：")

@@ -272,6 +272,16 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "tokens_make": ("创建令牌", "Create a token"),
     "tokens_for": ("给谁用", "For what"),
     "tokens_for_example": ("例如：官网表单", "For example: form on our site"),
+    "tokens_person": ("代表谁（可不填）", "Acts for (may stay empty)"),
+    "tokens_person_what": (
+        "登录名或员工的 userid。填写后，令牌只能看到这个人看得到的客户，也只能做这个人能做的事；不填则可看到全部客户。",
+        "A username, or a member's userid: the token sees, and may do, no more than they. Empty: it sees all.",
+    ),
+    "tokens_acts_for": ("代表", "acts for"),
+    "tokens_no_person": (
+        "没有这个账号，请填写登录名或员工的 userid（该员工须登录过）",
+        "Nobody of this name can enter: give a username, or the userid of a member who has logged in",
+    ),
     "tokens_days": ("有效期", "Valid for"),
     "tokens_n_days": ("{n} 天", "{n} days"),
     "tokens_once": (

@@ -108,7 +108,10 @@ class Login(Base):
 
 
 class ApiToken(Base):
-    """A REST token: only its sha256 is kept. Written by the CLI and the demo."""
+    """A REST token: only its sha256 is kept. Written by the console, the CLI and the demo.
+
+    With an ``account_id`` it acts for that person, and never sees or may more than they.
+    """
 
     __tablename__ = "api_token"
 
@@ -117,6 +120,7 @@ class ApiToken(Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     role: Mapped[str] = mapped_column(String(32))
     scopes: Mapped[list[str]] = mapped_column(JSON)
+    account_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

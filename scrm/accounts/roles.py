@@ -30,6 +30,11 @@ LIBRARY_OWN = "library.own"  # folders of one's own
 ASSIGN = "contacts.assign"  # give a customer another owner, and reps tasks
 ALL_PERMISSIONS = (*ALL_SCOPES, EXPORT, ASSIGN, AUDIT_READ, ACCOUNTS_WRITE, LIBRARY_OWN)
 
+# What speaks of all customers at once: nobody has it who sees only some, whatever their role.
+WHOLE_REACH = frozenset(
+    ("events.read", "calls.read", "jobs.read", "events.replay", "calls.retry", AUDIT_READ)
+)
+
 
 class Role(StrEnum):
     """What a person is in the product."""

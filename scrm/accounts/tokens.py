@@ -12,10 +12,10 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import case, or_, select, update
 from sqlalchemy.orm import Session
 
-from scrm.accounts.models import ApiToken
+from scrm.accounts.models import Account, ApiToken, Staff
 from scrm.accounts.roles import ALL_SCOPES, LIBRARY_READ, LIBRARY_WRITE, READS
 from scrm.db import affected
 from scrm.errors import Conflict, Invalid, NotFound
@@ -60,11 +60,12 @@ def hash_token(plaintext: str) -> str:
 
 
 def create_token(
-    session: Session, *, name: str, role: str, ttl: timedelta, now: datetime
+    session: Session, *, name: str, role: str, ttl: timedelta, now: datetime, person: str = ""
 ) -> tuple[ApiToken, str]:
     """Make a token; the row and the plaintext, which nobody can ever see again.
 
-    Raises Invalid for an empty name, an unknown role, or a life of nothing or more than a year.
+    With a ``person`` (an account's username, or a member's userid) it acts for them. Raises Invalid for an empty
+    name, an unknown role or person, or a life of nothing or more than a year.
     """
     fields = {}
     if not 1 <= len(name.strip()) <= 64:  # noqa: PLR2004 - the column's width
@@ -73,6 +74,9 @@ def create_token(
         fields["role"] = f"请选择其中之一：{'、'.join(ROLES)}"
     if not timedelta(0) < ttl <= LONGEST:
         fields["ttl"] = "有效期最长一年"
+    account_id = find_person(session, person) if person else None
+    if person and account_id is None:
+        fields["person"] = "没有这个账号，请填写登录名或员工的 userid（该员工须登录过）"
     if fields:
         raise Invalid("token_invalid", f"令牌没有创建：{'；'.join(fields.values())}", fields)
     plaintext = PREFIX + new_token(RANDOM_BYTES)
@@ -82,12 +86,24 @@ def create_token(
         token_hash=hash_token(plaintext),
         role=role,
         scopes=list(ROLES[role]),
+        account_id=account_id,
         created_at=now,
         expires_at=now + ttl,
     )
     session.add(token)
     session.flush()
     return token, plaintext
+
+
+def find_person(session: Session, named: str) -> str | None:
+    """The id of the account with this username, or of the member with this userid; None for anybody else."""
+    query = (
+        select(Account.id)
+        .join(Staff, Staff.id == Account.staff_id, isouter=True)
+        .where(Account.disabled_at.is_(None), or_(Account.username == named, Staff.userid == named))
+        .order_by(case((Account.username == named, 0), else_=1), Account.id)
+    )
+    return session.scalars(query.limit(1)).first()
 
 
 def authenticate(session: Session, plaintext: str, *, now: datetime) -> ApiToken | None:

@@ -1,4 +1,4 @@
-"""What the event log and the call log share: who may read them, and their addresses' filters."""
+"""What the event log and the call log share: their addresses' filters; and who may act for all customers."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _ATTEMPT, _CODE = re.compile(r"第 (\d+) 次"), re.compile(r".+（(-?\d+)）")  
 
 
 def need_whole_reach(visit: Visit) -> None:
-    """Raises Refused for somebody who sees only some customers: the logs speak of all of them."""
+    """Raises Refused for somebody who sees only some customers where what is done concerns all of them."""
     if visit.actor.sees is not None:
-        raise Refused("not_permitted", "事件与调用涉及全部客户，您的数据范围不包括")
+        raise Refused("not_permitted", "这里涉及全部客户，您的数据范围不包括")
 
 
 def wanted(name: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from flask import Response, request
+from sqlalchemy import select
 
 from bot.web.bidi import plain
 from bot.web.console import settings
@@ -15,13 +16,14 @@ from bot.web.console.refusals import said
 from bot.web.contact.forms import clean
 from bot.web.times import Moment
 from scrm.accounts import tokens
-from scrm.accounts.models import ApiToken
+from scrm.accounts.models import Account, ApiToken
 from scrm.accounts.roles import ACCOUNTS_WRITE
 from scrm.errors import Conflict, Invalid
 
 DAYS = (30, 90, 180, 365)
 USUAL_DAYS = 90
 SOON = timedelta(days=14)
+LONGEST = 64
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Line:
     name: str
     role: str
     scopes: list[str]
+    person: str
     state: str
     made: Moment
     until: Moment
@@ -45,11 +48,12 @@ class Draft:
     name: str = ""
     role: str = ""
     days: int = USUAL_DAYS
+    person: str = ""
     problem: str = ""
 
 
 def register(console: Console) -> None:
-    """Put the page at ``/console/settings/tokens``. Programs see all customers: who does not gives no token."""
+    """Put the page at ``/console/settings/tokens``. Programs may see all customers: who does not gives no token."""
 
     @console.get("/settings/tokens", ACCOUNTS_WRITE)
     def settings_tokens(visit: Visit) -> Response:
@@ -76,7 +80,8 @@ def register(console: Console) -> None:
 def _make(visit: Visit) -> Response:
     form = request.form
     days = form.get("days", type=int) or 0
-    draft = Draft(clean(form.get("name", "")).strip(), form.get("role", ""), days)
+    person = clean(form.get("person", "")).strip()[:LONGEST]
+    draft = Draft(clean(form.get("name", "")).strip(), form.get("role", ""), days, person)
     try:
         with visit.write() as session:
             row, plaintext = tokens.create_token(
@@ -85,17 +90,29 @@ def _make(visit: Visit) -> Response:
                 role=draft.role,
                 ttl=timedelta(days=min(days, 10_000)),
                 now=visit.now,
+                person=person,
             )
-            visit.record(session, "token:created", "token", row.id, name=row.name, role=row.role, days=days)
+            told = {"name": row.name, "role": row.role, "days": days}
+            visit.record(session, "token:created", "token", row.id, **told, person=person)
     except Invalid as error:
-        return _page(visit, Draft(draft.name, draft.role, days, said(error, visit.t)))
+        return _page(visit, replace(draft, problem=_told(visit, error)))
     return _page(visit, Draft(), made=row.name, plaintext=plaintext)
+
+
+def _told(visit: Visit, error: Invalid) -> str:
+    """What is wrong with the form; in English the person has a sentence of their own."""
+    if visit.t.language != "zh" and "person" in error.fields:
+        return visit.t("tokens_no_person")
+    return said(error, visit.t)
 
 
 def _page(visit: Visit, draft: Draft, *, made: str = "", plaintext: str = "") -> Response:
     with visit.read() as session:
         rows = tokens.list_tokens(session)
-    lines = [_line(visit, row) for row in rows]
+        ids = {row.account_id for row in rows if row.account_id}
+        named = select(Account.id, Account.name).where(Account.id.in_(ids))
+        people = {row.id: row.name for row in session.execute(named)}
+    lines = [_line(visit, row, plain(people.get(row.account_id or "", ""))) for row in rows]
     live = [line for line in lines if line.state in ("live", "soon")]
     return visit.page(
         "console/tokens.html",
@@ -117,7 +134,7 @@ def _page(visit: Visit, draft: Draft, *, made: str = "", plaintext: str = "") ->
     )
 
 
-def _line(visit: Visit, row: ApiToken) -> Line:
+def _line(visit: Visit, row: ApiToken, person: str) -> Line:
     moment = visit.calendar.moment
     if row.revoked_at is not None:
         state = "revoked"
@@ -132,6 +149,7 @@ def _line(visit: Visit, row: ApiToken) -> Line:
         plain(row.name),
         role,
         [visit.t.find(f"may_{scope}") or scope for scope in row.scopes],
+        person,
         state,
         moment(row.created_at),
         moment(row.expires_at),

@@ -28,6 +28,7 @@ from bot.web.sidebar.access import (
     to_sidebar_login,
 )
 from bot.web.site import Screen, Site
+from scrm.accounts.roles import LIBRARY_OWN
 from scrm.audit import service as audit
 from scrm.errors import Invalid, NotFound, Refused, ScrmError
 from scrm.library import folders, queries, rules, service
@@ -92,8 +93,9 @@ def register(blueprint: Blueprint, site: Site) -> None:
 
 
 def hand_of(visitor: Visitor) -> Hand:
-    """The rep; one who may only read has no folders of their own."""
-    return Hand(visitor.staff.id if visitor.may_write else None, name=visitor.actor)
+    """The rep; whose role keeps nothing of their own has no folders of their own."""
+    owns = visitor.login is None or visitor.login.may(LIBRARY_OWN)
+    return Hand(visitor.staff.id if owns else None, name=visitor.actor)
 
 
 def _open(screen: Screen, contact_id: str, kind: FolderKind) -> Response:
@@ -274,6 +276,8 @@ def _use(screen: Screen, contact_id: str, item_id: str) -> Response:
         raise NotFound("way", "没有这种用法") from None
     with screen.site.database.write() as session:
         visitor = admit(session, visit)
+        if hand_of(visitor).staff_id is None:
+            raise Refused("not_permitted", "只读的账号不计使用次数")
         service.record_use(
             session,
             item_id,
