@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from scrm.db import Base, enum_type, id_column
 from scrm.dialects import UtcDateTime
@@ -55,47 +55,45 @@ class Folder(Base):
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class Material(Base):
+class Shelved:
+    """What a reply and a material share: a place in a folder, a title and its spelling, its use and life."""
+
+    title: Mapped[str] = mapped_column(String(128))
+    spelling: Mapped[str] = mapped_column(String(SPELLING_LENGTH), default="")
+    position: Mapped[int] = mapped_column(Integer, default=0)
+    used: Mapped[int] = mapped_column(Integer, default=0)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_by: Mapped[str] = mapped_column(String(128), default="system")
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @declared_attr
+    def folder_id(cls) -> Mapped[str]:  # noqa: N805 - SQLAlchemy passes the class
+        return mapped_column(ForeignKey("folder.id"))
+
+
+class Material(Shelved, Base):
     """A file, link or mini program. ``detail``: url, desc (news); appid, page (miniprogram)."""
 
     __tablename__ = "material"
     __table_args__ = (Index("ix_material_folder", "folder_id", "deleted_at", "position", "id"),)
 
     id: Mapped[str] = id_column()
-    folder_id: Mapped[str] = mapped_column(ForeignKey("folder.id"))
     kind: Mapped[MaterialKind] = mapped_column(enum_type(MaterialKind))
-    title: Mapped[str] = mapped_column(String(128))
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     media_file_id: Mapped[str | None] = mapped_column(ForeignKey("media_file.id"))  # the file, or a cover
-    spelling: Mapped[str] = mapped_column(String(SPELLING_LENGTH), default="")
-    position: Mapped[int] = mapped_column(Integer, default=0)
-    used: Mapped[int] = mapped_column(Integer, default=0)
-    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    created_by: Mapped[str] = mapped_column(String(128), default="system")
-    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class Reply(Base):
+class Reply(Shelved, Base):
     """A text with placeholders ({customer}, {staff}, {company}), and a material that goes with it."""
 
     __tablename__ = "reply"
     __table_args__ = (Index("ix_reply_folder", "folder_id", "deleted_at", "position", "id"),)
 
     id: Mapped[str] = id_column()
-    folder_id: Mapped[str] = mapped_column(ForeignKey("folder.id"))
-    title: Mapped[str] = mapped_column(String(128))
     text: Mapped[str] = mapped_column(Text)
     material_id: Mapped[str | None] = mapped_column(ForeignKey("material.id"))
-    spelling: Mapped[str] = mapped_column(String(SPELLING_LENGTH), default="")
-    position: Mapped[int] = mapped_column(Integer, default=0)
-    used: Mapped[int] = mapped_column(Integer, default=0)
-    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    created_by: Mapped[str] = mapped_column(String(128), default="system")
-    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class LibraryUse(Base):
