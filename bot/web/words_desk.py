@@ -100,8 +100,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Assign {n} contacts to {staff}. Reason: {note}",
     ),
     "bulk_how": (
-        "在后台执行，可离开页面；做不到的会逐一列出原因，标签可以撤销。",
-        "Runs in the background; you may leave. Failures are listed with reasons; tags can be undone.",
+        "在后台执行，可离开页面；做不到的会逐一列出原因，标签和待办可以撤销。",
+        "Runs in the background; you may leave. Failures are listed with reasons; tags and tasks can be undone.",
     ),
     "bulk_start": ("开始执行", "Start"),
     "bulk_doing_tags": ("为 {n} 位客户修改标签", "Changing tags of {n} contacts"),

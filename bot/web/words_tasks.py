@@ -49,6 +49,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Give one task “{title}” for each of {n} contacts to {staff}, due {due}",
     ),
     "bulk_doing_task": ("为 {n} 位客户安排待办", "Giving tasks for {n} contacts"),
+    "bulk_doing_withdraw": ("撤回 {n} 位客户的待办", "Withdrawing tasks of {n} contacts"),
+    "bulk_undo_task": (
+        "撤回这 {n} 个待办中还没做的",
+        "Withdraw those of the {n} tasks that are not done yet",
+    ),
     "bulk_failed_task_no_owner": ("该客户没有负责人", "Nobody owns this contact"),
     "bulk_failed_task_rep_left": ("该员工已离职或停用", "The rep has left"),
     "bulk_failed_task_rep_out_of_reach": (
@@ -60,5 +65,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The rep does not see this contact: neither owner nor ever connected",
     ),
     "job_give_tasks": ("批量安排待办", "Give tasks for many"),
+    "job_withdraw_tasks": ("批量撤回待办", "Withdraw tasks of many"),
     "deed_bulk:task": ("批量安排待办", "Gave tasks for many"),
 }

@@ -25,10 +25,10 @@ from scrm.outbox.commands import NotifyStaff
 from scrm.routing.service import assign_many
 from scrm.tags.by_hand import change_tags
 from scrm.tags.models import ContactTag, Tag, TagSource
-from scrm.tasks.giving import Giver, Order, give_tasks
+from scrm.tasks.giving import Giver, Order, give_tasks, withdraw
 
 CHUNK = 50  # customers of a transaction: SQLite has one writer, and each tag is some ten statements
-TAG, ASSIGN_ALL, GIVE = "tag_contacts", "assign_contacts", "give_tasks"
+TAG, ASSIGN_ALL, GIVE, WITHDRAW = "tag_contacts", "assign_contacts", "give_tasks", "withdraw_tasks"
 MOST = 10_000  # customers of one job
 
 Changed = dict[str, list[int]]  # tag id → places in ``ids`` of those whose tags changed
@@ -122,12 +122,31 @@ def give_to_many(run: Run) -> None:
         with run.write() as session:
             me, sees = (run.actor.staff_id, run.actor.sees) if run.actor else (None, None)
             giver = Giver(_author(run), me, sees)
-            given = give_tasks(session, chunk, order, giver=giver, key=f"bulk:{run.job.id}", now=run.now())
+            given = give_tasks(session, chunk, order, giver=giver, key=_key_of(run.job.id), now=run.now())
             names = {row.id: row.name for row in _seen(session, list(given.refused)).values()}
             failed = [_failure(key, names.get(key, ""), why) for key, why in given.refused.items()]
             run.report({"changed": len(given.tasks), "unchanged": len(given.already), "failed": failed})
             at += len(chunk)
             run.progress(session, done=at, total=len(ids), cursor={"next": at})
+
+
+def withdraw_from_many(run: Run) -> None:
+    """What the job ``of`` gave and nobody has done yet is taken back."""
+    ids: list[str] = run.params["ids"]
+    at = int(run.cursor.get("next", 0))
+    while at < len(ids):
+        chunk = ids[at : at + CHUNK]
+        with run.write() as session:
+            key = _key_of(run.params["of"])
+            gone = withdraw(session, chunk, key=key, actor=_author(run), now=run.now())
+            run.report({"changed": len(gone), "unchanged": len(chunk) - len(gone)})
+            at += len(chunk)
+            run.progress(session, done=at, total=len(ids), cursor={"next": at})
+
+
+def _key_of(job_id: int) -> str:
+    """What the tasks given by a job have in common."""
+    return f"bulk:{job_id}"
 
 
 def _tell(run: Run, session: Session, staff_id: str, note: str) -> None:
@@ -181,4 +200,5 @@ BULK: Mapping[str, Kind] = {
     TAG: Kind(tag_contacts, "tags.write"),
     ASSIGN_ALL: Kind(assign_contacts, ASSIGN),
     GIVE: Kind(give_to_many, ASSIGN),
+    WITHDRAW: Kind(withdraw_from_many, ASSIGN),
 }

@@ -1,4 +1,4 @@
-"""Give tasks to reps: one for each of many contacts, to its owner or to one rep, in six statements at most."""
+"""Give tasks to reps, one for each of many contacts, and take them back: in the same few statements however many."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from scrm import batch
@@ -74,7 +74,7 @@ def give_tasks(
     wanted = {order.staff_id} if order.staff_id else {row.owner_id for row in contacts.values()}
     staff = {row.id: row for row in session.scalars(select(Staff).where(Staff.id.in_(wanted - {None})))}
     related = _related(session, contacts, order.staff_id) if order.staff_id else frozenset()
-    keys = {contact_id: f"{key}:{contact_id}" for contact_id in contacts}
+    keys = {contact_id: _key(key, contact_id) for contact_id in contacts}
     known = set(session.scalars(select(Task.key).where(Task.key.in_(keys.values()))))
     already = {contact_id for contact_id in keys if keys[contact_id] in known}
     tasks: dict[str, str] = {}
@@ -93,6 +93,28 @@ def give_tasks(
                 session, contact, rep, order, giver=giver, key=keys[contact_id], now=now
             )
     return Given(tasks, refused, already)
+
+
+def withdraw(
+    session: Session, contact_ids: Sequence[str], *, key: str, actor: str, now: datetime
+) -> list[str]:
+    """Close those of the tasks given with ``key`` that are still open; whose they were. The timeline tells it."""
+    keys = [_key(key, contact_id) for contact_id in contact_ids]
+    still = select(Task.id, Task.contact_id, Task.title, Staff.name).join(Staff, Staff.id == Task.staff_id)
+    found = session.execute(still.where(Task.key.in_(keys), Task.state == TaskState.OPEN)).all()
+    values = {"state": TaskState.SKIPPED, "closed_at": now, "closed_by": actor[:128]}
+    ids = [row.id for row in found]
+    closed = update(Task).where(Task.id.in_(ids), Task.state == TaskState.OPEN).values(**values)
+    session.execute(closed.execution_options(synchronize_session=False))
+    with batch.collect(session):
+        for task_id, contact_id, title, name in found:
+            detail = {"staff": name, "title": title, "task_id": task_id}
+            timeline.append(session, contact_id, "task.withdrawn", at=now, actor=actor, detail=detail)
+    return [row.contact_id for row in found]
+
+
+def _key(key: str, contact_id: str) -> str:
+    return f"{key}:{contact_id}"
 
 
 def _related(session: Session, contact_ids: Collection[str], staff_id: str) -> frozenset[str]:

@@ -128,6 +128,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "task.skipped": ("[{staff}]跳过了待办[：{title}]", "Task skipped[ by {staff}][: {title}]"),
     "task.reopened": ("恢复了[{staff}]的待办[：{title}]", "Task[ of {staff}] opened again[: {title}]"),
     "task.postponed": ("推迟了[{staff}]的待办[：{title}]", "Task[ of {staff}] put off[: {title}]"),
+    "task.withdrawn": ("撤回了给[{staff}]的待办[：{title}]", "Task[ for {staff}] withdrawn[: {title}]"),
     "task.handed_over": (
         "未完成的待办[（{n} 个）]随客户[从{before_staff}]转给了[{staff}]",
         "Open tasks[ ({n})] went with the customer[ from {before_staff}] to[ {staff}]",

@@ -18,7 +18,7 @@ from bot.web.console.refusals import said
 from bot.web.contact.forms import clean
 from bot.web.sentences import shown
 from bot.workers.background import ask_for
-from bot.workers.bulk import ASSIGN_ALL, BULK, GIVE, MOST, TAG
+from bot.workers.bulk import ASSIGN_ALL, BULK, GIVE, MOST, TAG, WITHDRAW
 from scrm.accounts.roles import ASSIGN
 from scrm.contacts.queries import ContactFilter, contact_ids, count_contacts
 from scrm.errors import Invalid, NotFound, Refused
@@ -31,7 +31,12 @@ CHOSEN_MOST = 200  # boxes of a page
 TAGS_MOST = 20
 LARGEST_FORM = 256 * 1024
 DEEDS = {"tag": "tags.write", "untag": "tags.write", "owner": ASSIGN, "task": ASSIGN}
-DOING = {TAG: "bulk_doing_tags", ASSIGN_ALL: "bulk_doing_owner", GIVE: "bulk_doing_task"}
+DOING = {
+    TAG: "bulk_doing_tags",
+    ASSIGN_ALL: "bulk_doing_owner",
+    GIVE: "bulk_doing_task",
+    WITHDRAW: "bulk_doing_withdraw",
+}
 _redactor = Redactor()
 
 
@@ -273,29 +278,34 @@ def _report(visit: Visit, job: Job) -> Response:
         failed=failed,
         failed_count=found.get("failed_count", 0),
         can_undo=_can_undo(visit, job),
+        undo="bulk_undo_task" if job.kind == GIVE else "bulk_undo",
     )
 
 
 def _can_undo(visit: Visit, job: Job) -> bool:
-    is_over = job.state not in (JobState.PENDING, JobState.RUNNING)
-    return is_over and job.kind == TAG and bool(job.cursor.get("changed")) and visit.may("tags.write")
+    if job.state in (JobState.PENDING, JobState.RUNNING):
+        return False
+    if job.kind == GIVE:
+        return bool(job.report.get("changed")) and visit.may(ASSIGN)
+    return job.kind == TAG and bool(job.cursor.get("changed")) and visit.may("tags.write")
 
 
 def _undo(visit: Visit, job_id: int) -> Response:
-    """The opposite job, for those and those tags only that this one changed."""
+    """The opposite job, for those and those tags or tasks only that this one changed or gave."""
     with visit.write() as session:
         done = _job(visit, session, job_id)
         if not _can_undo(visit, done):
             raise Refused("bulk_no_undo", "这个任务没有可撤销的改动，或还没有结束")
-        job = _ask(
-            visit,
-            session,
-            TAG,
-            ids=done.params["ids"],
-            add=done.params["remove"],
-            remove=done.params["add"],
-            only=done.cursor["changed"],
-        )
+        job = _opposite(visit, session, done)
         visit.record(session, "bulk:undone", "job", str(job.id), undone=job_id)
     visit.site.wake()
     return see_other(visit.url("bulk_report", job_id=job.id))
+
+
+def _opposite(visit: Visit, session: Session, done: Job) -> Job:
+    """The job that takes back what this one did."""
+    ids = done.params["ids"]
+    if done.kind == GIVE:
+        return _ask(visit, session, WITHDRAW, ids=ids, of=done.id)
+    add, remove, only = done.params["remove"], done.params["add"], done.cursor["changed"]
+    return _ask(visit, session, TAG, ids=ids, add=add, remove=remove, only=only)

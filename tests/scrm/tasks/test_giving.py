@@ -11,8 +11,8 @@ from sqlalchemy import event
 from scrm.accounts.models import Staff
 from scrm.contacts.models import Contact, Relation, RelationState
 from scrm.errors import Invalid
-from scrm.tasks.giving import Giver, Order, Refusal, give_tasks
-from scrm.tasks.models import Task
+from scrm.tasks.giving import Giver, Order, Refusal, give_tasks, withdraw
+from scrm.tasks.models import Task, TaskState
 from scrm.timeline.models import TimelineEntry
 
 HOUR = timedelta(hours=1)
@@ -65,7 +65,7 @@ def test_fifty_are_given_in_as_many_statements_as_two(session, contacts, reps, n
         give = partial(give_tasks, session, ids, asked, giver=BOSS, key=key, now=now)
         counts.append(statements_of(session, give))
 
-    assert counts == [6, 6]
+    assert counts[0] == counts[1] <= 10  # six, and four more where MariaDB looks which rows are new
     assert session.query(Task).count() == session.query(TimelineEntry).count() == 52
 
 
@@ -77,6 +77,23 @@ def test_the_same_key_gives_once(session, contacts, reps, now):
 
     assert (set(again.tasks), set(again.already), again.refused) == ({ids[2]}, set(ids[:2]), {})
     assert session.query(Task).count() == session.query(TimelineEntry).count() == 3
+
+
+def test_fifty_are_taken_back_in_as_many_statements_as_two_and_only_those_of_the_key(
+    session, contacts, reps, now
+):
+    kept = contacts(1)
+    give_tasks(session, kept, order(now), giver=BOSS, key="other", now=now)
+    counts = []
+    for count in (2, 50):
+        ids, key = [*contacts(count), *kept], f"k{count}"
+        give_tasks(session, ids[:count], order(now), giver=BOSS, key=key, now=now)
+        take = partial(withdraw, session, ids, key=key, actor=BOSS.name, now=now)
+        counts.append(statements_of(session, take))
+
+    assert counts[0] == counts[1] <= 5
+    assert session.query(Task).filter_by(state=TaskState.OPEN).one().contact_id == kept[0]
+    assert withdraw(session, ids, key="k50", actor=BOSS.name, now=now) == []
 
 
 @pytest.mark.parametrize(

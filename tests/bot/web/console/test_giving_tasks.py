@@ -23,7 +23,7 @@ from scrm.contacts.models import Contact
 from scrm.jobs.models import Job
 from scrm.library.folders import Hand
 from scrm.library.models import FolderKind
-from scrm.tasks.models import Task, TaskSource
+from scrm.tasks.models import Task, TaskSource, TaskState
 from scrm.timeline.models import TimelineEntry
 from scrm.timeline.rules import title
 from tests.bot.web.conftest import Desk
@@ -294,6 +294,39 @@ def test_a_job_that_was_cut_off_goes_on_and_gives_nothing_twice(
 
     assert len(rows(desk, Task)) == len(told(desk)) == 5
     assert rows(desk, Job)[0].report == {"changed": 5}
+
+
+def test_given_to_many_and_taken_back_as_far_as_nobody_did_them(
+    desk: Desk, enter: Enter, work: Callable[[], None]
+):
+    done = desk.customer("韩梅")
+    browser = enter(Role.ADMIN)
+    started = browser.post(f"{BULK}/start", {**FORM, "all": "on", "deed": "task", "staff": ""})
+    assert browser.post(f"{started.location}/undo").status_code == 403  # it has not begun
+    work()
+    other = desk.add(
+        Task(
+            contact_id=desk.contact.id, staff_id=desk.rep.id, title="别的", source=TaskSource.OWN,
+            due_at=desk.now + timedelta(days=1), created_at=desk.now,
+        )
+    )  # fmt: skip
+    with desk.product.database.write() as session:
+        session.query(Task).filter_by(contact_id=done.id).one().state = TaskState.DONE
+    assert "撤回这 2 个待办中还没做的" in browser.get(started.location).text
+
+    undone = browser.post(f"{started.location}/undo")
+    work()
+
+    states = {(row.contact_id, row.title): (row.state, row.closed_by) for row in rows(desk, Task)}
+    assert states == {
+        (desk.contact.id, "发报价"): (TaskState.SKIPPED, "account:admin"),
+        (done.id, "发报价"): (TaskState.DONE, None),
+        (desk.contact.id, other.title): (TaskState.OPEN, None),
+    }
+    assert told(desk)[-1] == "撤回了给王敏的待办：发报价"
+    assert "已修改 1 位，本来如此 1 位" in browser.get(undone.location).text
+    assert browser.post(f"{undone.location}/undo").status_code == 403
+    assert rows(desk, AuditEntry)[-1].detail == {"undone": rows(desk, Job)[0].id}
 
 
 def test_tasks_go_with_the_customers_that_get_another_owner(
