@@ -13,7 +13,9 @@ from tests.bot.access.asking import Asking, Changes, text_of
 from tests.bot.access.world import FAR, MARKS, MINE, NEAR, SEEN, Kind, World
 from tests.bot.web.console.test_import import Works
 
-ROLES = [role for role in Role if role not in (Role.SDR, Role.SUCCESS)]  # as sales: the paths are walked as all
+ROLES = [
+    role for role in Role if role not in (Role.SDR, Role.SUCCESS)
+]  # as sales: the paths are walked as all
 PEOPLE = [pytest.param(role, reach, id=f"{role}-{reach}") for role, reach in combined(ROLES, Reach)]
 PARTIAL = [one for one in PEOPLE if one.values[1] is not Reach.ALL]
 REFUSED = (403, 404, 422)
