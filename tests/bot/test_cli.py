@@ -23,9 +23,10 @@ from sqlalchemy import select
 from bot.cli import COMMANDS, main
 from bot.commands.sandbox import settings_of
 from bot.config import load_config
+from scrm.accounts import logins, tokens
 from scrm.accounts import service as accounts
-from scrm.accounts import tokens
 from scrm.accounts.models import ApiToken
+from scrm.accounts.roles import Role
 from scrm.channels.media import DEFAULT_WELCOME
 from scrm.contacts import service as contacts
 from scrm.contacts.models import Contact, RelationState
@@ -314,6 +315,20 @@ def test_a_token_is_shown_once_and_works_until_it_is_revoked(cli: Cli, cli_datab
     again = cli("token", "revoke", row.id)
     assert again.exit_code == 1
     assert "早已停用" in again.stderr
+
+
+def test_a_token_acts_for_somebody_who_can_enter(cli: Cli, cli_database: Database):
+    nobody = cli("token", "create", "--name", "x", "--role", "sales", "--person", "boss")
+    assert nobody.exit_code == 1
+    assert "没有这个账号" in nobody.stderr
+    now = datetime.now(UTC)
+    with cli_database.write() as session:
+        boss = logins.create_local(session, username="boss", password="x" * 10, role=Role.SALES, now=now)
+
+    cli.ok("token", "create", "--name", "x", "--role", "sales", "--person", "boss")
+
+    with cli_database.read() as session:
+        assert session.scalars(select(ApiToken)).one().account_id == boss.id
 
 
 # --- replay

@@ -147,6 +147,10 @@ def test_a_rep_opens_nobody_elses_customer_by_any_address(world: World, windows)
     )
     page = windows(expects="404|403")
     page.goto(f"{world.base}/console/login")
+    own = friend_of(world, rep)
+    page.goto(f"{world.sandbox}/sandbox/sidebar?staff={rep}&customer={external_of(own)}")
+    page.wait_for_url(re.compile(f"/sidebar/contacts/{own['id']}"))
+    expect(page.locator("body")).to_contain_text(own["name"] or "客户")
     page.goto(f"{world.sandbox}/sandbox/sidebar?staff={rep}&customer={external_of(foreign)}")
     page.wait_for_load_state("networkidle")
     expect(page.locator("body")).not_to_contain_text(foreign["name"] or "nobody has no name")
@@ -159,6 +163,10 @@ def test_a_rep_opens_nobody_elses_customer_by_any_address(world: World, windows)
         answer = page.goto(f"{world.base}{path}")
         assert answer is not None
         assert answer.status in (403, 404), (path, answer.status)
+    for path in (f"/sidebar/contacts/{own['id']}", f"/sidebar/contacts/{own['id']}/replies"):
+        answer = page.goto(f"{world.base}{path}")
+        assert answer is not None
+        assert answer.status == 200, (path, answer.status)
 
 
 def test_names_that_are_markup_stay_text_everywhere(world: World, windows) -> None:

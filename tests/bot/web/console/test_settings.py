@@ -12,6 +12,7 @@ from sqlalchemy import select
 from scrm.accounts.models import Account, ApiToken
 from scrm.accounts.roles import Reach, Role
 from scrm.audit.models import AuditEntry
+from scrm.contacts.models import Contact
 from tests.bot.web.conftest import Desk
 from tests.bot.web.console.conftest import Browser
 
@@ -152,6 +153,23 @@ def test_a_token_is_made_shown_once_used_and_revoked(desk: Desk, admin: Browser)
     assert "已停用" in admin.get(TOKENS).text
     assert deeds(desk) == ["token:created", "token:revoked"]
     assert admin.post(f"{TOKENS}/nothing/revoke").status_code == 404
+
+
+def test_a_token_may_act_for_a_person_and_then_sees_whom_they_see(desk: Desk, admin: Browser, person):
+    stranger = desk.staff("zhang", "张三")
+    desk.add(Contact(name="别人的", owner_id=stranger.id, created_at=desk.now))
+    person(Role.SALES, "rep", staff=desk.rep)
+    form = {"name": "x", "role": "sales", "days": "30"}
+
+    nobody = admin.post(TOKENS, {**form, "person": "nobody"})
+    assert (nobody.status_code, "没有这个账号" in nobody.text) == (422, True)
+    assert "Nobody of this name" in admin.post(f"{TOKENS}?lang=en", {**form, "person": "nobody"}).text
+    token = secret(admin.post(TOKENS, {**form, "person": "wangmin"}).text)
+
+    headers = {"Authorization": f"Bearer {token}"}
+    found = desk.app.test_client().get("/api/v1/contacts", headers=headers).json["items"]
+    assert [one["name"] for one in found] == ["李雷"]
+    assert "代表 <bdi>rep</bdi>" in admin.get(TOKENS).text
 
 
 def test_a_token_without_name_or_with_a_wrong_role_or_time_is_not_made(desk: Desk, admin: Browser):
