@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from scrm import batch
 from scrm.accounts.models import Staff, StaffStatus
 from scrm.contacts.models import Contact, Relation, RelationState
+from scrm.db import affected
 from scrm.ids import new_id
 from scrm.tasks.models import Task, TaskSource, TaskState
 from scrm.tasks.service import check_order
@@ -99,13 +100,15 @@ def withdraw(
     session: Session, contact_ids: Sequence[str], *, key: str, actor: str, now: datetime
 ) -> list[str]:
     """Close those of the tasks given with ``key`` that are still open; whose they were. The timeline tells it."""
-    keys = [_key(key, contact_id) for contact_id in contact_ids]
-    still = select(Task.id, Task.contact_id, Task.title, Staff.name).join(Staff, Staff.id == Task.staff_id)
-    found = session.execute(still.where(Task.key.in_(keys), Task.state == TaskState.OPEN)).all()
-    values = {"state": TaskState.SKIPPED, "closed_at": now, "closed_by": actor[:128]}
-    ids = [row.id for row in found]
-    closed = update(Task).where(Task.id.in_(ids), Task.state == TaskState.OPEN).values(**values)
-    session.execute(closed.execution_options(synchronize_session=False))
+    of_key = Task.key.in_([_key(key, contact_id) for contact_id in contact_ids])
+    mark = {"state": TaskState.SKIPPED, "closed_at": now, "closed_by": actor[:128]}
+    closed = update(Task).where(of_key, Task.state == TaskState.OPEN).values(**mark)
+    # Closed first, read then: of what a rep does at the same moment nothing untrue is told.
+    if not affected(session.execute(closed.execution_options(synchronize_session=False))):
+        return []
+    ours = select(Task.id, Task.contact_id, Task.title, Staff.name).join(Staff, Staff.id == Task.staff_id)
+    marked = (Task.state == TaskState.SKIPPED, Task.closed_at == now, Task.closed_by == actor[:128])
+    found = session.execute(ours.where(of_key, *marked)).all()
     with batch.collect(session):
         for task_id, contact_id, title, name in found:
             detail = {"staff": name, "title": title, "task_id": task_id}
