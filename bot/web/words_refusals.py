@@ -57,9 +57,11 @@ SENTENCES: Mapping[str, str] = {
     "该令牌早已停用": "That token was revoked before",
     "您的角色没有这个权限，请联系管理员": "Your role does not allow this: ask an administrator",
     "您的角色不能写跟进": "Your role may not write follow-ups",
+    "只读的账号不计使用次数": "What a read-only account uses is not counted",
     "您的角色不能添加话术": "Your role may not add replies",
-    "事件与调用涉及全部客户，您的数据范围不包括": (
-        "Events and calls speak of all customers, which your reach does not cover"
+    "这里涉及全部客户，您的数据范围不包括": "This concerns all customers, and your reach does not take in all of them",
+    "没有这个账号，请填写登录名或员工的 userid（该员工须登录过）": (
+        "There is no such account: give a user name, or the userid of a member who has signed in once"
     ),
     "只能为自己或您管理的员工设置休假": "You can set leave only for yourself and for the staff you manage",
     "该员工还没有登录过": "This member has never signed in",
