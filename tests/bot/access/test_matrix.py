@@ -103,7 +103,8 @@ def test_lists_and_counts_tell_of_nobody_out_of_reach(world: World, role: Role, 
     for address in addresses(world.app):
         if address.parts or address.writes:
             continue
-        status = asking.open("GET", address.rule + NEEDED.get(address.rule, "")).status_code
+        url = address.url(world, {}) + NEEDED.get(address.rule, "")
+        status = asking.open("GET", url).status_code
         wanted = OK if _may(world, address) else FORBIDDEN
         assert status == wanted, (role, reach, address.rule, status)
     assert asking.saw >= {MARKS[place] for place in SEEN[reach]} | {OWN_MARKS[MINE]}
