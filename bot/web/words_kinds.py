@@ -106,6 +106,7 @@ _DETAILS: Mapping[str, tuple[str, str]] = {
     "name": ("名称", "name"),
     "names": ("名称", "names"),
     "note": ("说明", "note"),
+    "person": ("代表", "acts for"),
     "phones": ("完整电话", "whole phone numbers"),
     "reach": ("能看到", "sees"),
     "removed": ("去掉", "removed"),
