@@ -262,7 +262,9 @@ class Rig:
         open_events = InboxEvent.state.in_((EventState.PENDING, EventState.LEASED))
         open_calls = OutboxCall.state.in_((CallState.PENDING, CallState.SENDING, CallState.UNKNOWN))
         with self.database.read() as session:
-            if session.get_bind().dialect.name != "sqlite":  # one moment: an ended call may just have become an event
+            if (
+                session.get_bind().dialect.name != "sqlite"
+            ):  # one moment: an ended call may just have become an event
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             events = session.scalars(select(InboxEvent).where(open_events)).all()
             calls = session.scalars(

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, cast
 
@@ -74,10 +75,11 @@ def _pump(reading: subprocess.Popen[bytes], writing: subprocess.Popen[bytes], la
         shutil.copyfileobj(source, sink, 1024 * 1024)
         if reading.wait() == 0:
             sink.write(f"RESET search_path;\n{last};\nCOMMIT;\n".encode())
-        sink.close()
     except BrokenPipeError:  # psql has ended, and says why
         pass
     finally:
+        with suppress(BrokenPipeError):
+            sink.close()  # what it still holds has nowhere to go then
         source.close()
         reading.wait()
         writing.wait()
