@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import Response
@@ -24,6 +26,8 @@ from scrm.library.models import Material, Reply
 from scrm.tags.models import Tag, TagGroup
 
 PAGE = 50
+_ID = re.compile(r"01[0-9A-Z]{24}")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+\d\d:\d\d")
 NAMED: Mapping[str, InstrumentedAttribute[str]] = {
     "account": Account.name,
     "channel": Channel.name,
@@ -142,4 +146,7 @@ def _text(visit: Visit, value: Any) -> str:
         return visit.t("join_words").join(_text(visit, each) for each in value)
     if isinstance(value, dict):
         return _detail(visit, value)
-    return "" if value is None else str(value)
+    text = "" if value is None else str(value)
+    if _ID.fullmatch(text):  # what is meant stands beside it by name
+        return ""
+    return visit.calendar.moment(datetime.fromisoformat(text)).full if _INSTANT.fullmatch(text) else text

@@ -41,6 +41,25 @@ def test_a_deed_is_told_in_words_and_leads_to_its_object(desk: Desk, enter: Ente
     assert "added: 展会, 重点" in english
 
 
+def test_times_are_told_as_everywhere_and_ids_not_at_all(desk: Desk, enter: Enter) -> None:
+    contact = desk.customer("广源货运")
+    browser = enter(Role.ADMIN)
+    record(
+        desk,
+        "task:given",
+        "contact",
+        contact.id,
+        task=contact.id,
+        title="发手册",
+        due="2026-11-30T10:00:00+08:00",
+    )
+
+    page = browser.get("/console/audit").text
+
+    assert "标题：发手册 · 到期：2026-11-30 10:00" in page
+    assert f"待办：{contact.id}" not in page
+
+
 def test_what_is_gone_keeps_its_name_and_leads_nowhere(desk: Desk, enter: Enter) -> None:
     browser = enter(Role.ADMIN)
     record(desk, "channel:created", "channel", "01M00000000000000000000000", name="上海物流展")
