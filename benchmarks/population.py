@@ -221,12 +221,14 @@ def _contacts(sql: Dialect, everybody: str, age: str, staff: int) -> Rows:
     }
     known = {"at": added, "is_new": "TRUE", "effect_key": f"'scan' || ({_BASE} + n)"}
     yield "scan", scan | known, everybody
+    answered = sql.ago(f"{age} - 30 - (n * 37) % 14400")
     first = {
         "id": _id("01RELATION", "n"),
         "staff_id": owner,
         "state": f"CASE WHEN {gone} THEN 'lost' ELSE 'active' END",
         "lost_at": f"CASE WHEN {gone} THEN {lost} END",
         "remark": f"CASE WHEN n % 3 = 1 THEN {name} || '-展会' END",
+        "first_response_at": f"CASE WHEN n % 4 > 0 AND {age} > 14430 THEN {answered} END",
     }
     yield "relation", relation | first, everybody
     second = {

@@ -31,6 +31,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.schema import CreateTable, Table
+from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 MYSQL = ("mysql", "mariadb")  # SQLAlchemy's names for one dialect
@@ -110,6 +111,29 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class epoch(GenericFunction[int]):  # noqa: N801 - named as SQL functions are
+    """Whole seconds since 1970 of an instant: thousands of them are read several times faster than as datetimes."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(epoch, "sqlite")
+def _epoch_of_text(instant: epoch, compiler: Any, **options: Any) -> str:
+    return f"CAST(strftime('%s', {compiler.process(instant.clauses, **options)}) AS INTEGER)"
+
+
+@compiles(epoch, "postgresql")
+def _epoch_of_timestamp(instant: epoch, compiler: Any, **options: Any) -> str:
+    return f"CAST(FLOOR(EXTRACT(EPOCH FROM {compiler.process(instant.clauses, **options)})) AS BIGINT)"
+
+
+@compiles(epoch, "mysql", "mariadb")
+def _epoch_of_datetime(instant: epoch, compiler: Any, **options: Any) -> str:
+    """UNIX_TIMESTAMP would take our UTC for the session's time zone."""
+    return f"TIMESTAMPDIFF(SECOND, '1970-01-01', {compiler.process(instant.clauses, **options)})"
 
 
 @compiles(CreateTable, "mysql", "mariadb")

@@ -21,7 +21,7 @@ LARGE = (
     *("timeline_entry", "followup", "group_member", "library_use", "inbox", "outbox", "outbox_attempt"),
 )
 # All of them, newest first: a page is read along such an index and ends when it is full, if nothing is sorted after.
-WALKED = ("ix_contact_created", "ix_followup_at")
+WALKED = ("ix_contact_created_by", "ix_followup_at")
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,9 @@ class Scan(Base):
 
     __tablename__ = "scan"
     __table_args__ = (
-        Index("ix_scan_channel", "channel_id", "at"),
+        Index(
+            "ix_scan_channel_at", "channel_id", "at", "is_new"
+        ),  # how many each brought, from the index alone
         Index("ix_scan_contact", "contact_id", "at"),
     )
 

@@ -44,7 +44,9 @@ class Contact(Base):
 
     __tablename__ = "contact"
     __table_args__ = (
-        Index("ix_contact_created", "created_at", "id"),
+        Index(
+            "ix_contact_created_by", "created_at", "id", "owner_id"
+        ),  # new contacts by owner, from it alone
         Index("ix_contact_owner", "owner_id", "created_at", "id"),
         Index("ix_contact_channel", "first_channel_id", "created_at", "id"),
         Index("ix_contact_stage", "stage", "created_at", "id"),

@@ -131,18 +131,23 @@ def claim_calls(
 
 
 def welcomes_wait(session: Session, *, now: datetime) -> bool:
-    """Whether a welcome is due that nobody is sending yet, and that may be sent: nobody gives way to a paused one."""
-    due = session.execute(_WELCOME_DUE, {"due_at": now}).first() is not None
-    return due and not pause.is_paused(session)
+    """Whether a welcome is due that nobody is sending yet, and that may be sent: nobody gives way to a paused one.
+
+    Nor to those that came too late: where no process sends welcomes, they would hold up everything else for good.
+    """
+    newest = session.execute(_NEWEST_WELCOME, {"due_at": now}).first()
+    is_late = newest is None or (newest.expires_at is not None and newest.expires_at <= now)
+    return not is_late and not pause.is_paused(session)
 
 
-_WELCOME_DUE = (
-    select(_CALLS.c.id)
+_NEWEST_WELCOME = (
+    select(_CALLS.c.expires_at)
     .where(
         _CALLS.c.state == CallState.PENDING,
         _CALLS.c.priority == 0,
         _CALLS.c.available_at <= bindparam("due_at"),
     )
+    .order_by(_CALLS.c.available_at.desc(), _CALLS.c.id.desc())
     .limit(1)
 )
 

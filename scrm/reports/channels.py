@@ -13,7 +13,7 @@ Local days are UTC bounds computed here, so the same SQL runs on SQLite, Postgre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from typing import Any
@@ -24,6 +24,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from scrm.channels.models import Channel, Scan
 from scrm.channels.queries import get_channel
 from scrm.contacts.models import Relation, RelationState
+from scrm.dialects import epoch
 from scrm.reports.periods import LocalDays, day_number, local_days
 from scrm.reports.waits import Wait, measure, medians
 from scrm.tags.models import ContactTag
@@ -77,6 +78,25 @@ class ChannelRow:
     figures: Figures
     share_of_new: float | None
     quality: float | None
+
+
+@dataclass(frozen=True)
+class ChannelNew:
+    """What one channel brought and lost in a period."""
+
+    channel_id: str
+    name: str
+    new: int
+    lost: int
+    first_response_working_s: int | None
+
+
+@dataclass(frozen=True)
+class Brought:
+    """The channels that brought most, and how many new contacts all of them brought."""
+
+    channels: list[ChannelNew]
+    new: int
 
 
 @dataclass
@@ -155,6 +175,28 @@ def compare_channels(session: Session, *, start: date, end: date, tz: tzinfo) ->
     return sorted(rows, key=lambda row: (-row.figures.new, -row.figures.scans, row.name))
 
 
+def brought_most(session: Session, *, start: date, end: date, tz: tzinfo, limit: int) -> Brought:
+    """The ``limit`` channels with most new contacts, of those that brought or lost any. Five queries."""
+    period = local_days(start, end, tz)
+    by_channel: Bucket = lambda _, channel_id: channel_id  # noqa: E731
+    newest = select(Channel.id, Channel.name).order_by(Channel.id.desc()).limit(MAX_CHANNELS)
+    names = dict(session.execute(newest).all())
+    counts = {name: _Counts() for name in names}
+    for channel_id, scans, new in session.execute(_arrivals(names, period)):
+        counts[channel_id].scans, counts[channel_id].new = int(scans), int(new)
+    for channel_id, lost in session.execute(_losses(names, period, by_channel)):
+        counts[channel_id].lost = int(lost)
+    moved = [key for key, one in counts.items() if one.new or one.lost]
+    most = sorted(moved, key=lambda key: (-counts[key].new, -counts[key].scans, names[key]))[:limit]
+    for key, wait in _measured(session, most, period, by_channel):
+        counts[key].waits.append(wait)
+    rows = [
+        ChannelNew(key, names[key], one.new, one.lost, medians(one.waits).working_s)
+        for key, one in ((key, counts[key]) for key in most)
+    ]
+    return Brought(rows, sum(one.new for one in counts.values()))
+
+
 def _count(session: Session, which: Any, period: LocalDays, bucket: Bucket) -> dict[Any, _Counts]:
     """Bucket (day number or channel id) → what happened in it. Four queries."""
     found: dict[Any, _Counts] = {}
@@ -162,11 +204,34 @@ def _count(session: Session, which: Any, period: LocalDays, bucket: Bucket) -> d
         found[key] = _Counts(int(scans), int(new), int(gone), int(tagged))
     for key, lost in session.execute(_losses(which, period, bucket)):
         found.setdefault(key, _Counts()).lost = int(lost)
-    answered = session.execute(_responses(which, period, bucket)).all()
-    waits = measure(session, [(at, first) for _, at, first in answered], period.tz)
-    for (key, _, _), wait in zip(answered, waits, strict=True):
+    for key, wait in _measured(session, which, period, bucket):
         found.setdefault(key, _Counts()).waits.append(wait)
     return found
+
+
+def _measured(session: Session, which: Any, period: LocalDays, bucket: Bucket) -> Iterator[tuple[Any, Wait]]:
+    """Bucket and wait of everybody who was answered. Two queries."""
+    came = session.execute(_responses(which, period, bucket))
+    answered = [(key, at, first) for key, at, first in came if first is not None]
+    waits = measure(session, [(at, first) for _, at, first in answered], period.tz)
+    return zip((key for key, _, _ in answered), waits, strict=True)
+
+
+def _arrivals(which: Any, period: LocalDays) -> Executable:
+    """Channel id, scans, new contacts: from the index alone."""
+    return (
+        select(Scan.channel_id, func.count(), func.sum(case((Scan.is_new, 1), else_=0)))
+        .where(Scan.channel_id.in_(which), period.covers(Scan.at))
+        .group_by(Scan.channel_id)
+    )
+
+
+# Looked up pair by pair: PostgreSQL would rather read all relations once than find a thousand by their key.
+_PAIR = and_(Relation.contact_id == Scan.contact_id, Relation.staff_id == Scan.staff_id)
+_STATE = select(Relation.state).where(_PAIR).scalar_subquery()
+_FIRST_RESPONSE = (
+    select(Relation.first_response_at).where(_PAIR, Relation.first_response_at >= Scan.at).scalar_subquery()
+)
 
 
 def _scans(which: Any, period: LocalDays, bucket: Bucket) -> Executable:
@@ -175,11 +240,9 @@ def _scans(which: Any, period: LocalDays, bucket: Bucket) -> Executable:
         select(
             bucket(Scan.at, Scan.channel_id).label("bucket"),
             case((Scan.is_new, 1), else_=0).label("new"),
-            case((and_(Scan.is_new, Relation.state.in_(GONE)), 1), else_=0).label("gone"),
+            case((and_(Scan.is_new, _STATE.in_(GONE)), 1), else_=0).label("gone"),
             case((and_(Scan.is_new, has_tag), 1), else_=0).label("tagged"),
         )
-        .select_from(Scan)
-        .outerjoin(Relation, and_(Relation.contact_id == Scan.contact_id, Relation.staff_id == Scan.staff_id))
         .where(Scan.channel_id.in_(which), period.covers(Scan.at))
         .subquery()
     )
@@ -197,13 +260,10 @@ def _losses(which: Any, period: LocalDays, bucket: Bucket) -> Executable:
 
 
 def _responses(which: Any, period: LocalDays, bucket: Bucket) -> Executable:
-    pair = and_(Relation.contact_id == Scan.contact_id, Relation.staff_id == Scan.staff_id)
+    """Bucket, when they came and when they were answered (None: not yet), of the latest."""
     return (
-        select(bucket(Scan.at, Scan.channel_id), Scan.at, Relation.first_response_at)
-        .select_from(Scan)
-        .join(Relation, pair)
+        select(bucket(Scan.at, Scan.channel_id), epoch(Scan.at), epoch(_FIRST_RESPONSE))
         .where(Scan.channel_id.in_(which), period.covers(Scan.at), Scan.is_new)
-        .where(Relation.first_response_at >= Scan.at)
         .order_by(Scan.at.desc())
         .limit(MAX_RESPONSES)
     )

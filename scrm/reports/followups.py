@@ -14,12 +14,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from scrm.contacts.models import Relation, RelationState
 from scrm.contacts.service import LIVE
+from scrm.dialects import epoch
 from scrm.followups.models import Followup, FollowupKind
 from scrm.reports.waits import Pair, Wait, measure, medians
 
@@ -67,8 +69,8 @@ def response_times(
     found = {staff_id: RepFigures() for staff_id in staff_ids}
     if not found:
         return found
-    query = (
-        select(Relation.staff_id, Relation.state, Relation.added_at, Relation.first_response_at)
+    query: Select[*tuple[Any, ...]] = (
+        select(Relation.staff_id, Relation.state, epoch(Relation.added_at), epoch(Relation.first_response_at))
         .where(
             Relation.staff_id.in_(found),
             Relation.state.in_(tuple(RelationState)),  # so that the index finds the period in each state

@@ -8,18 +8,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from statistics import median
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
 from scrm.accounts.hours import Hours, get_hours
 
-Pair = tuple[datetime, datetime]  # since when, until when
+Pair = tuple[int, int]  # since when, until when: seconds since 1970
 
 
-@dataclass(frozen=True)
-class Wait:
+class Wait(NamedTuple):
     """Seconds somebody waited; ``working`` is ``plain`` where no working time lay between."""
 
     plain: float
@@ -35,14 +35,17 @@ class Medians:
 
 
 class WorkTime:
-    """The working time of the corp from one day to another, made once to measure many waits with two looks each."""
+    """The working time of the corp from one instant to another, made once to measure many waits with two looks each.
 
-    def __init__(self, hours: Hours, since: datetime, until: datetime, tz: tzinfo) -> None:
+    Instants are seconds since 1970: of tens of thousands a page is asked for, and datetimes would cost it seconds.
+    """
+
+    def __init__(self, hours: Hours, since: float, until: float, tz: tzinfo) -> None:
         self._begins: list[float] = []
         self._ends: list[float] = []
         self._before: list[float] = []  # working seconds before each begin
         total = 0.0
-        day, last = since.astimezone(tz).date(), until.astimezone(tz).date()
+        day, last = (datetime.fromtimestamp(at, UTC).astimezone(tz).date() for at in (since, until))
         while day <= last:
             span = hours.instants_of(day, tz)
             if span is not None:
@@ -53,9 +56,9 @@ class WorkTime:
                 total += ends - begins
             day += timedelta(days=1)
 
-    def seconds(self, since: datetime, until: datetime) -> float:
+    def seconds(self, since: float, until: float) -> float:
         """Working seconds between two instants of these days; 0 where the second is not later."""
-        return max(0.0, self._passed(until.timestamp()) - self._passed(since.timestamp()))
+        return max(0.0, self._passed(until) - self._passed(since))
 
     def _passed(self, at: float) -> float:
         n = bisect_right(self._begins, at) - 1
@@ -68,8 +71,7 @@ def measure(session: Session, pairs: Sequence[Pair], tz: tzinfo) -> list[Wait]:
         return []
     since, until = min(pair[0] for pair in pairs), max(pair[1] for pair in pairs)
     work = WorkTime(get_hours(session), since, until, tz)
-    waits = ((end - start).total_seconds() for start, end in pairs)
-    return [Wait(plain, work.seconds(*pair) or plain) for plain, pair in zip(waits, pairs, strict=True)]
+    return [Wait(end - start, work.seconds(start, end) or end - start) for start, end in pairs]
 
 
 def medians(waits: Iterable[Wait]) -> Medians:
@@ -77,4 +79,5 @@ def medians(waits: Iterable[Wait]) -> Medians:
     some = list(waits)
     if not some:
         return Medians()
-    return Medians(round(median(one.plain for one in some)), round(median(one.working for one in some)))
+    plain, working = zip(*some, strict=True)
+    return Medians(round(median(plain)), round(median(working)))

@@ -92,13 +92,10 @@ def search_tags(session: Session, words: str, *, limit: int = PAGE) -> list[TagL
 
 
 def count_holders(session: Session, tag_ids: Collection[str]) -> dict[str, int]:
-    """Tag id → how many contacts have it with any rep; one walk along an index."""
-    counts = dict.fromkeys(tag_ids, 0)
-    if counts:
-        query = select(ContactTag.tag_id, func.count(ContactTag.contact_id.distinct()))
-        rows = session.execute(query.where(ContactTag.tag_id.in_(counts)).group_by(ContactTag.tag_id))
-        counts |= {row[0]: row[1] for row in rows}
-    return counts
+    """Tag id → how many contacts have it with any rep; walks the index tag by tag, as MariaDB would not."""
+    held = select(func.count(ContactTag.contact_id.distinct())).where(ContactTag.tag_id == Tag.id)
+    rows = session.execute(select(Tag.id, held.scalar_subquery()).where(Tag.id.in_(tag_ids)))
+    return dict.fromkeys(tag_ids, 0) | dict(rows.all())
 
 
 def count_all_holders(session: Session, group_id: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -9,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session
 
 from scrm.accounts.models import Setting, Staff
 from scrm.contacts.models import Contact, ContactIdentity, IdentityKind
 from scrm.db import Database, affected
-from scrm.dialects import begins_with, insert_ignore
+from scrm.dialects import MYSQL, begins_with, epoch, insert_ignore
 from scrm.ids import new_id
 from scrm.inbox import service as inbox
 from scrm.inbox.models import InboxEvent
@@ -177,6 +178,23 @@ def test_an_instant_comes_back_in_utc_to_the_microsecond(session: Session):
     assert session.scalar(select(Contact.id).where(Contact.created_at == at)) == "c1"
     after = at + timedelta(microseconds=1)
     assert session.scalar(select(Contact.id).where(Contact.created_at >= after)) is None
+
+
+@pytest.mark.parametrize(
+    "at", [NOW, datetime(2026, 3, 29, 0, 59, 59, 250_000, UTC), datetime(1999, 12, 31, tzinfo=UTC)]
+)
+def test_an_instant_is_told_in_seconds_wherever_the_session_thinks_it_is(session: Session, at: datetime):
+    insert_ignore(session, Setting, [setting("at") | {"updated_at": at}])
+    if session.get_bind().dialect.name in MYSQL:
+        session.execute(text("SET time_zone = '+08:00'"))
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SET TIME ZONE 'Asia/Shanghai'"))
+
+    told = session.scalars(select(epoch(Setting.updated_at))).one()
+
+    assert type(told) is int
+    assert told == math.floor(at.timestamp())
+    assert session.scalars(select(epoch(func.nullif(Setting.updated_at, Setting.updated_at)))).one() is None
 
 
 def test_an_instant_without_a_zone_is_refused(session: Session):

@@ -13,7 +13,7 @@ from bot.web.console.channels import period_name
 from bot.web.console.door import ANYBODY, Console, Visit
 from bot.web.console.drill import tools
 from bot.web.console.periods import Period, read_period
-from scrm.reports.channels import compare_channels
+from scrm.reports.channels import brought_most
 from scrm.reports.firsts import Firsts, firsts
 from scrm.reports.overview import Numbers, Overview
 from scrm.reports.overview import overview as overview_of
@@ -42,12 +42,13 @@ def register(console: Console) -> None:
         period, live = read_period(request.args, visit.calendar), changes.watch(visit, "people")
         with visit.read() as session:
             seen = overview_of(session, start=period.start, end=period.end, tz=visit.site.tz)
-            rows = compare_channels(session, start=period.start, end=period.end, tz=visit.site.tz)
+            brought = brought_most(
+                session, start=period.start, end=period.end, tz=visit.site.tz, limit=MOST_ROWS
+            )
         with (
             visit.site.database.read() as session
         ):  # of the whole corp: a new rep without customers is no new corp
             begun = firsts(session)
-        brought = [row for row in rows if row.figures.new or row.figures.lost]
         days = [(day.day, day.new, day.new_before) for day in seen.days]
         return visit.page(
             "console/overview.html",
@@ -58,8 +59,8 @@ def register(console: Console) -> None:
             seen=seen,
             chart=charts.bars(days),
             points=charts.points(days, lambda day: _contacts_of(visit, day)),
-            channels=brought[:MOST_ROWS],
-            direct=seen.total.new - sum(row.figures.new for row in rows),
+            channels=brought.channels,
+            direct=seen.total.new - brought.new,
             members=seen.members[:MOST_ROWS],
             more_members=max(0, len(seen.members) - MOST_ROWS),
             compared=visit.t("compared", n=period.length),

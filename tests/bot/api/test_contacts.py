@@ -402,7 +402,7 @@ def test_a_contact_nobody_is_connected_with_cannot_be_tagged(world, make):
 @pytest.mark.parametrize(
     ("path", "index"),
     [
-        ("/contacts?", "ix_contact_created (created_at<?)"),
+        ("/contacts?", "ix_contact_created_by (created_at<?)"),
         ("/contacts?owner=wangmin&", "ix_contact_owner (owner_id=? AND created_at<?)"),
         ("/contacts?stage=lead&", "ix_contact_stage (stage=? AND created_at<?)"),
         ("/contacts?q=客户&", "ix_contact_name (name>? AND name<?)"),

@@ -57,6 +57,13 @@ def test_no_worker_gives_way_to_a_welcome_that_is_held_back(session: Session) ->
     assert not outbox.welcomes_wait(session, now=SOON)
 
 
+def test_no_worker_gives_way_to_welcomes_that_nobody_sent_in_time(session: Session) -> None:
+    outbox.enqueue(session, welcome(), now=NOW, deadline=SOON)
+
+    assert outbox.welcomes_wait(session, now=SOON - timedelta(milliseconds=1))
+    assert not outbox.welcomes_wait(session, now=SOON)
+
+
 def test_what_was_owed_becomes_unknown_and_reads_stay_as_they_are(session: Session) -> None:
     for command in (mark("m"), notice("n"), way("w"), fetch("f")):
         outbox.enqueue(session, command, now=NOW)

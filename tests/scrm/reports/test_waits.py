@@ -20,7 +20,8 @@ def at(text: str) -> datetime:
 
 
 def worked(start: datetime, end: datetime, hours: Hours, tz: ZoneInfo = TZ) -> float:
-    return WorkTime(hours, min(start, end), max(start, end), tz).seconds(start, end)
+    since, until = start.timestamp(), end.timestamp()
+    return WorkTime(hours, min(since, until), max(since, until), tz).seconds(since, until)
 
 
 @pytest.mark.parametrize(
@@ -52,11 +53,11 @@ def test_as_counted_quarter_by_quarter(first: int, second: int, third: int):
     since = datetime(2026, 9, 1, tzinfo=UTC)
     start = since + first * quarter
     end = start + second * quarter
-    work = WorkTime(Hours(), since, end + third * quarter, TZ)
+    work = WorkTime(Hours(), since.timestamp(), (end + third * quarter).timestamp(), TZ)
 
     counted = sum(Hours().is_working(start + n * quarter, TZ) for n in range(second))
 
-    assert work.seconds(start, end) == counted * 15 * 60
+    assert work.seconds(start.timestamp(), end.timestamp()) == counted * 15 * 60
 
 
 def test_medians_of_none_are_none(session):
