@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
@@ -39,8 +40,8 @@ class Code:
 class Pad:
     """White in the middle of a code and the logo on it: their widths and heights, in modules."""
 
-    width: float
-    height: float
+    width: int
+    height: int
     logo_width: float
     logo_height: float
 
@@ -97,10 +98,19 @@ def svg(code: Code, name: str = "", logo: bytes | None = None) -> bytes:
 
 
 def pad_of(modules: int, width: int, height: int) -> Pad:
-    """The pad of a logo so many pixels wide and high, on a code so many modules wide without its quiet zone."""
-    scale = (_PAD * modules - 2 * _MARGIN) / max(width, height)
+    """The pad of a logo so many pixels wide and high, on a code so many modules wide without its quiet zone.
+
+    It covers whole modules, an odd number as the code's own: what stays of a cut one would look like dirt.
+    """
+    most = _odd(int(_PAD * modules) - 1)
+    scale = (most - 2 * _MARGIN) / max(width, height)
     wide, high = width * scale, height * scale
-    return Pad(wide + 2 * _MARGIN, high + 2 * _MARGIN, wide, high)
+    return Pad(_odd(wide + 2 * _MARGIN), _odd(high + 2 * _MARGIN), wide, high)
+
+
+def _odd(least: float) -> int:
+    """The first odd number that is not below; what lies beyond the sixth decimal is the computer's."""
+    return 2 * math.ceil(round((least - 1) / 2, 6)) + 1
 
 
 def _put_logo(sheet: Image.Image, logo: bytes, middle: float, modules: int, scale: float) -> None:
@@ -108,7 +118,7 @@ def _put_logo(sheet: Image.Image, logo: bytes, middle: float, modules: int, scal
     with Image.open(io.BytesIO(logo)) as picture:
         pad = pad_of(modules, *picture.size)
         half_width, half_height = pad.width * scale / 2, pad.height * scale / 2
-        box = (middle - half_width, middle - half_height, middle + half_width, middle + half_height)
+        box = (middle - half_width, middle - half_height, middle + half_width - 1, middle + half_height - 1)
         ImageDraw.Draw(sheet).rounded_rectangle(box, radius=scale, fill="white")
         size = max(1, round(pad.logo_width * scale)), max(1, round(pad.logo_height * scale))
         fitted = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)

@@ -15,9 +15,10 @@ from struct import pack
 import pytest
 import segno
 import zxingcpp
-from PIL import Image
+from PIL import Image, ImageChops
 from sqlalchemy import select, update
 
+from bot.api.channel_codes import QUIET_ZONE
 from bot.web.console import qr
 from bot.web.console.logo_picture import LARGEST_SIDE, MB, MOST_MB, SIDE, read_logo
 from bot.wechat.pictures import Pictures
@@ -130,9 +131,24 @@ def test_the_pad_takes_at_most_a_fifth_of_the_code_and_keeps_the_logos_shape(
 ):
     pad = qr.pad_of(modules, width, height)
 
-    assert max(pad.width, pad.height) == pytest.approx(0.22 * modules)
+    assert 0.22 * modules - 2 < max(pad.width, pad.height) <= 0.22 * modules
+    assert (pad.width % 2, pad.height % 2) == (1, 1)
     assert pad.logo_width / pad.logo_height == pytest.approx(width / height)
     assert min(pad.width - pad.logo_width, pad.height - pad.logo_height) > 1
+
+
+def test_no_module_is_cut_by_the_pad():
+    code = qr.Code(LINK, is_own=True)
+    bare, covered = (
+        Image.open(io.BytesIO(qr.png(code, 600, logo))).convert("L") for logo in (None, fit("wide"))
+    )
+
+    changed = ImageChops.difference(bare, covered).getbbox()
+    scale = 600 // (41 + 2 * QUIET_ZONE)
+    left = (600 - 41 * scale) // 2
+
+    assert changed is not None
+    assert {(side - left) % scale for side in changed} == {0}
 
 
 def test_a_logo_is_kept_small_on_white_and_without_its_margins():
