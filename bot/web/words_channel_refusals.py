@@ -54,6 +54,28 @@ SENTENCES: Mapping[str, str] = {
     "“{}” 不在接待成员中": "“{}” is not one of the members who serve",
     '应为对象，例如 {"zhangsan": 2}': 'must be an object, such as {"zhangsan": 2}',
     "请填写数字": "Give a number",
+    # --- the logo in the middle of codes
+    "请选择一个 PNG 或 JPEG 图片": "Choose a PNG or JPEG picture",
+    "标识文件最多 {} MB，请压缩后再上传": "A logo has at most {} MB: make the file smaller and upload it again",
+    "标识应为 PNG 或 JPEG 图片（按文件内容判断，与扩展名无关），请另存后再上传": (
+        "A logo is a PNG or JPEG picture, by its content, not by its name: save it as one and upload it again"
+    ),
+    "这个图片打不开，可能没有传完整，请另存后再上传": (
+        "The picture cannot be opened; it may be cut off: save it anew and upload it again"
+    ),
+    "标识每边最多 {} 像素，请缩小后再上传": "A logo has at most {} pixels each way: make it smaller, then upload it",
+    "标识太小：长边至少 {} 像素，去掉空白后只有 {} 像素": (
+        "Too small: the longer side needs {} pixels and has {} without its margins"
+    ),
+    "标识太长：长边最多是短边的 {} 倍，请换一个紧凑的版本": (
+        "Too long: at most {} times as long as high. Take a more compact version"
+    ),
+    "标识在白底上看不见（全透明或全白），请换一个有颜色的版本": (
+        "It cannot be seen on white (all transparent, or all white). Take a version in colour"
+    ),
+    "标识里不能有二维码或条形码：手机会扫到它。请换一个版本": (
+        "A logo may hold no code of its own: phones would read that one. Take another version"
+    ),
     # --- what became of its code
     "渠道码在企业微信侧已被删除，已印出的二维码失效，请新建渠道": (
         "The code was deleted in WeCom and printed ones no longer work: make a new channel"

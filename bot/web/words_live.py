@@ -86,12 +86,26 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     # --- codes to print, copies and batches
     "qr_svg": ("任意大小、印刷", "any size, print"),
     "qr_svg_name": ("下方带渠道名", "with the channel’s name"),
+    "qr_svg_rep": ("下方带员工姓名：{name}", "with the rep’s name: {name}"),
+    "qr_logo": ("企业标识", "The corp’s logo"),
+    "qr_logo_1": ("带标识", "With logo"),
+    "qr_logo_0": ("不带标识", "Without logo"),
+    "qr_logo_hint": (
+        "读不出企业微信的二维码时不加标识，原图照旧可扫。",
+        "Where WeCom’s code cannot be read no logo is put on; its own picture works as ever.",
+    ),
+    "qr_logo_none": (
+        "上传企业标识，放在二维码中间",
+        "Upload the corp’s logo for the middle of codes",
+    ),
     "poster": ("打印海报", "Poster to print"),
     "poster_sample": ("微信扫一扫，添加我们", "Scan with WeChat to add us"),
     "poster_back": ("返回渠道", "Back to the channel"),
     "poster_paper": ("纸张", "Paper"),
     "poster_title": ("标题", "Title"),
     "poster_text": ("说明文字", "Text"),
+    "poster_rep": ("码下的姓名", "Name below the code"),
+    "poster_logo": ("标识", "Logo"),
     "poster_show": ("预览", "Preview"),
     "poster_hint": (
         "打印时请选「实际大小」、不要页眉页脚；打印后先用手机扫一次再张贴。",
@@ -142,4 +156,55 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{ready} of {n} codes are ready; the others are being asked for.",
     ),
     "batch_zip": ("下载全部二维码（{n} 个）", "Download all codes ({n})"),
+    "batch_zip_logo": ("全部下载，带标识", "All, with logo"),
+    # --- the logo in the middle of codes
+    "tab_settings_logo": ("企业标识", "Logo"),
+    "why_settings_logo": (
+        "放在渠道二维码中间的企业标识",
+        "The corp’s logo in the middle of channel codes",
+    ),
+    "logo_answer": (
+        "渠道二维码和海报中间可以带企业标识；在渠道页选「带标识」或「不带标识」。",
+        "Codes and posters of channels can carry the corp’s logo; choose with or without on the channel’s page.",
+    ),
+    "logo_now": ("现在的标识", "The logo now"),
+    "logo_none": ("还没有标识，二维码按原样下载。", "There is none; codes come without."),
+    "logo_alt": ("企业标识", "The corp’s logo"),
+    "logo_file": ("上传标识", "Upload a logo"),
+    "logo_replace": ("换一个标识", "Replace it"),
+    "logo_file_hint": (
+        (
+            "PNG 或 JPEG，最多 {mb} MB，每边最多 {largest} 像素；长边至少 {smallest} 像素，不超过短边的 {ratio} 倍。"
+            "空白边会裁掉，透明处变白。"
+        ),
+        (
+            "PNG or JPEG, up to {mb} MB and {largest} pixels each way, at least {smallest} along the longer side and "
+            "no more than {ratio} times as long as high. White margins are cut off; what is transparent becomes white."
+        ),
+    ),
+    "logo_upload": ("上传", "Upload"),
+    "logo_saved": (
+        "标识已保存，之后下载的二维码都可以带上。",
+        "Saved. Codes downloaded from now on can carry it.",
+    ),
+    "logo_removed": (
+        "标识已删除；已经印出的二维码不受影响。",
+        "Removed. Codes that are printed already stay as they are.",
+    ),
+    "logo_not_saved": ("没有保存，标识和以前一样。", "Not saved; the logo is as it was."),
+    "logo_remove": ("删除标识", "Remove the logo"),
+    "logo_remove_what": (
+        "之后下载的二维码不再带标识；已经印出的不受影响。",
+        "Codes downloaded from then on come without; printed ones stay as they are.",
+    ),
+    "logo_used": ("怎样保证扫得出", "Why it still scans"),
+    "logo_used_by": (
+        "二维码按最高纠错级别（H）重新绘制，内容与企业微信的一致；标识最多占宽度的 22%。印之前请先用手机扫一次。",
+        (
+            "The code is drawn anew at the highest error level (H) with what WeCom’s says; the logo takes at most "
+            "22 % of its width. Scan one with a phone before you print."
+        ),
+    ),
+    "deed_logo:changed": ("更换企业标识", "Changed the corp’s logo"),
+    "deed_logo:removed": ("删除企业标识", "Removed the corp’s logo"),
 }

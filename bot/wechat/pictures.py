@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import requests
 import structlog
 
+from bot.wechat.codes import read_code
 from bot.wechat.transport import open_session
 
 log = structlog.get_logger(__name__)
@@ -20,6 +22,14 @@ MOST_KEPT = 200
 _SIGNS = (b"\x89PNG", b"\xff\xd8\xff")
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A picture as it came. ``says``: the link of the code on it, where it was read for certain."""
+
+    content: bytes
+    says: str | None
+
+
 class Pictures:
     """Fetches pictures from WeCom's hosts only; of ``api_base``'s too where that is the sandbox's double."""
 
@@ -27,22 +37,24 @@ class Pictures:
         self._api_base = api_base
         self._own = urlsplit(api_base).netloc if is_double else None
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._kept: OrderedDict[str, Picture] = OrderedDict()
 
-    def get(self, url: str) -> bytes | None:
-        """The picture; None for a foreign host and for anything that is none or does not come."""
+    def get(self, url: str) -> Picture | None:
+        """The picture, read once; None for a foreign host and for anything that is none or does not come."""
         if not self._may(url):
             return None
         with self._lock:
             if url in self._kept:
                 self._kept.move_to_end(url)
                 return self._kept[url]
-        picture = self._fetch(url)
-        if picture is not None:
-            with self._lock:
-                self._kept[url] = picture
-                while len(self._kept) > MOST_KEPT:
-                    self._kept.popitem(last=False)
+        content = self._fetch(url)
+        if content is None:
+            return None
+        picture = Picture(content, read_code(content))
+        with self._lock:
+            self._kept[url] = picture
+            while len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
         return picture
 
     def _may(self, url: str) -> bool:

@@ -106,6 +106,11 @@ class ChannelDetails:
         """The backups' userids."""
         return [member.userid for member in self.members if member.is_backup]
 
+    @property
+    def only_rep(self) -> str | None:
+        """The name of the one member the code leads to; None where it may lead to another."""
+        return self.members[0].name if len(self.members) == 1 else None
+
 
 def describe(session: Session, channels: Sequence[Channel]) -> dict[str, ChannelDetails]:
     """Channel id → the channel with its parts: three queries however many channels there are."""

@@ -23,6 +23,7 @@ from bot.web.sentences import shown
 from scrm.accounts.models import IdempotencyKey
 from scrm.accounts.queries import list_reps
 from scrm.channels import service
+from scrm.channels.logo import find_logo, has_logo
 from scrm.channels.models import Channel, ChannelCode
 from scrm.errors import Invalid, NotFound, ScrmError
 from scrm.ids import new_token
@@ -61,6 +62,7 @@ def register(console: Console) -> None:
     def batch_made(visit: Visit, nonce: str) -> Response:
         with visit.read() as session:
             found = _made(visit, session, nonce)
+            has = has_logo(session)
         lines = [
             (
                 channel.id,
@@ -71,7 +73,9 @@ def register(console: Console) -> None:
             for channel, code in found
         ]
         ready = sum(state == CodeState.READY for _, _, state, _ in lines)
-        return visit.page("console/channel_batch_made.html", nonce=nonce, lines=lines, ready=ready)
+        return visit.page(
+            "console/channel_batch_made.html", nonce=nonce, lines=lines, ready=ready, has_logo=has
+        )
 
     @console.get("/channels/batch/<nonce>/codes.zip", "channels.read")
     def batch_codes(visit: Visit, nonce: str) -> Response:
@@ -208,11 +212,12 @@ def _zip(visit: Visit, nonce: str) -> Response:
             for channel, code in _made(visit, session, nonce)
             if code and code.qr_url
         ]
+        logo = find_logo(session) if request.args.get("logo") == "1" else None
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as packed:
         for number, (name, url) in enumerate(codes, 1):
-            picture = qr.picture_of(visit.site, url)
-            packed.writestr(f"{number:03}-{_file_name(name)}.png", qr.png(url, CODE_SIZE, picture))
+            drawn = qr.png(qr.code_of(visit.site, url), CODE_SIZE, logo)
+            packed.writestr(f"{number:03}-{_file_name(name)}.png", drawn)
     answer = Response(out.getvalue(), mimetype="application/zip")
     answer.headers["Content-Disposition"] = 'attachment; filename="codes.zip"'
     return answer

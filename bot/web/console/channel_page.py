@@ -24,6 +24,7 @@ from bot.web.console.qr import SIZES
 from scrm.accounts.queries import list_reps
 from scrm.channels import service
 from scrm.channels.duty import DutyNow, duty_now
+from scrm.channels.logo import has_logo
 from scrm.channels.queries import ChannelDetails, describe, get_channel
 from scrm.errors import ScrmError
 from scrm.reports.channels import channel_stats
@@ -145,6 +146,7 @@ def _page(
         details = describe(session, [get_channel(session, channel_id)])[channel_id]
         duty = duty_now(session, details, now=visit.now, tz=visit.site.tz)
         people = _people(session, details) if visit.may("channels.write") else []
+        has = has_logo(session)
     with visit.read() as session:
         stats = channel_stats(session, channel_id, start=period.start, end=period.end, tz=visit.site.tz)
     if not sees_costs(visit) or not details.channel.cost_fen:
@@ -161,6 +163,10 @@ def _page(
         code_state=state_of(details.code),
         is_pending=state_of(details.code) is CodeState.PENDING,
         qr_sizes=SIZES,
+        has_logo=has,
+        logo=1 if has and request.args.get("logo") != "0" else None,
+        asked={name: request.args[name] for name in ("range", "from", "to") if name in request.args},
+        rep=plain(details.only_rep or ""),
         try_url=_try_url(visit, details),
         duty=duty,
         duty_text=_duty_text(visit, duty),

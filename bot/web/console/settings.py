@@ -15,6 +15,7 @@ PAGES: tuple[tuple[str, ...], ...] = (
     ("settings_tokens", ACCOUNTS_WRITE, "token_make"),
     ("settings_corp", ACCOUNTS_WRITE),
     ("settings_hours", "channels.read", "hours_save"),
+    ("settings_logo", "channels.read", "logo_save"),
     ("settings_language", ANYBODY),
 )
 FAMILY = tuple(name for endpoint, _, *parts in PAGES for name in (endpoint, *parts))

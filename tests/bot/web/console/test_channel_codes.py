@@ -64,24 +64,26 @@ def test_a_drawn_code_holds_its_link_module_by_module(size: int):
     code = segno.make(URL, error="h", micro=False)
     wanted = [[bool(dark) for dark in row] for row in code.matrix]
 
-    picture = Image.open(io.BytesIO(qr.png(URL, size))).convert("L")
+    picture = Image.open(io.BytesIO(qr.png(qr.Code(URL), size))).convert("L")
 
     assert picture.size == (size, size)
     assert code.error == "H"
     assert modules(picture, len(wanted)) == wanted
 
 
-def test_the_platforms_own_picture_is_enlarged_and_not_drawn_anew():
+def test_a_picture_that_was_not_read_is_enlarged_and_not_drawn_anew():
     source = Image.new("L", (100, 100), 255)
     source.paste(0, (10, 10, 50, 50))
     out = io.BytesIO()
     source.save(out, format="PNG")
 
-    picture = Image.open(io.BytesIO(qr.png(URL, 300, out.getvalue()))).convert("L")
+    code = qr.Code(URL, picture=out.getvalue())
+
+    picture = Image.open(io.BytesIO(qr.png(code, 300))).convert("L")
 
     assert picture.crop((30, 30, 150, 150)).getextrema() == (0, 0)
     assert picture.getpixel((151, 151)) == 255
-    assert b"data:image/png;base64," in qr.svg(URL, "展会", out.getvalue())
+    assert b"data:image/png;base64," in qr.svg(code, "展会")
 
 
 def test_a_name_below_a_code_stays_text(desk: Desk, admin: Browser, channel: Channel):
