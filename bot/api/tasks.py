@@ -106,13 +106,21 @@ def list_all_tasks(call: Call, query: TaskQuery) -> TaskPage:
     return TaskPage(items=_out(call.session, page), next_cursor=cursor)
 
 
-@routes.post("/tasks", "给员工安排待办", scope="followups.write", status=201)
+@routes.post(
+    "/tasks",
+    "给员工安排待办",
+    scope="followups.write",
+    status=201,
+    note="代表一位员工的令牌只能安排给本人；主管和管理员的也可以安排给其数据范围内的员工，否则 403。",
+)
 def add_task(call: Call, body: TaskBody) -> TaskOut:
     """A task for a rep; the timeline tells it."""
+    staff = get_staff(call.session, body.staff)
+    call.check_name(staff.id)
     task = service.create_task(
         call.session,
         body.contact,
-        staff_id=get_staff(call.session, body.staff).id,
+        staff_id=staff.id,
         title=body.title,
         due_at=body.due_at,
         source=TaskSource.MANAGER,
