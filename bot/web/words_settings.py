@@ -174,6 +174,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "「{username}」的密码只显示这一次，请现在交给本人；首次登录时必须修改。",
         "The password of “{username}” is shown this once. Hand it over now; it must be changed at the first sign-in.",
     ),
+    "people_made_before": (
+        "「{username}」已经创建过了，没有再建一个；密码当时已显示，不能再看。没有记下时，请在它的页面重设密码：",
+        "“{username}” was made before, and not again. Its password was shown then: if nobody has it, reset it there:",
+    ),
     "people_me": (
         "这是您自己的账号：角色、范围和停用只能由另一位管理员操作。",
         "This is your own account: another administrator must change its role or disable it.",
@@ -287,6 +291,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "tokens_once": (
         "令牌「{name}」已创建。原文只显示这一次，请现在保存；数据库只保存它的哈希。",
         "Token “{name}” is made. It is shown this once: save it now. Only its hash is kept.",
+    ),
+    "tokens_made_before": (
+        "令牌「{name}」已经创建过了，没有再建一个；原文当时已显示，不能再看。没有保存时，请停用它，再建一个新的。",
+        "Token “{name}” was made before, not again. It was shown then: if nobody saved it, revoke it.",
     ),
     "tokens_try": ("试一试：", "Try it:"),
     "token_role_admin": ("全部权限", "Everything"),

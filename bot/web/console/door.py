@@ -137,6 +137,10 @@ class Visit(Screen):
         """What tells this page's forms from those of others: kept while one is shown again."""
         return request.form.get(NONCE_FIELD, "")[:LONGEST_NONCE] or new_token(12)
 
+    def renew_form(self) -> None:
+        """What was sent is done: the form of the page that tells so is another one."""
+        self.nonce = new_token(12)
+
     def may(self, permission: str) -> bool:
         return self.actor.may(permission)
 
