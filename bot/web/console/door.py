@@ -144,6 +144,10 @@ class Visit(Screen):
     def may(self, permission: str) -> bool:
         return self.actor.may(permission)
 
+    def sees_staff(self, staff_id: str) -> bool:
+        """Whether the visitor sees this member's customers."""
+        return self.actor.sees is None or staff_id in self.actor.sees
+
     def role_name(self) -> str:
         return self.t.of(ROLE_NAMES, self.actor.role)
 

@@ -28,7 +28,6 @@ OTHERS: dict[str, str] = {
     "scrm/library/rules.py:我": "in a text that is sent to a customer",
     "scrm/library/rules.py:贵司": "in a text that is sent to a customer",
     "scrm/followups/service.py:下次跟进": "the title of a task, as a rep would write it",
-    "bot/workers/importing.py:{}-失败.xlsx": "a file's name",
     "bot/web/console/logs.py:第 (\\d+) 次": "how a step is found",
     "bot/web/figures.py:{} 万": "in Chinese only",
     "scrm/channels/rules.py:您好": "the first welcome of a new channel",
