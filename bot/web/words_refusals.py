@@ -113,6 +113,8 @@ SENTENCES: Mapping[str, str] = {
     "您已有名为「{}」的人群，请换一个名称": "You have a segment named “{}” already: choose another name",
     "没有这个客户群，或您无权查看": "There is no such group chat, or you may not see it",
     # --- follow-ups, tasks
+    "没有安排过这个待办，或您无权撤回": "This task was not given by anybody, or is not yours to withdraw",
+    "这个待办已完成，不能撤回": "The task is done and cannot be withdrawn",
     "没有这条跟进，或您无权查看": "There is no such follow-up, or you may not see it",
     "请填写 1-{} 个字的评论": "Write 1 to {} characters",
     "评论没有保存：{}": "The comment was not saved: {}",

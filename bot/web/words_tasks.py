@@ -36,10 +36,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Choose a rep within your reach who sees this contact",
     ),
     "done_task": (
-        "待办已安排，会出现在该员工的侧边栏，到期时提醒。",
-        "Task given. The rep finds it in the sidebar and is reminded when it is due.",
+        "待办已安排：会通知该员工，并出现在其侧边栏，到期时再提醒。",
+        "Task given. The rep is told, finds it in the sidebar and is reminded when it is due.",
     ),
+    "done_withdrawn": ("待办已撤回。", "Task withdrawn."),
+    "task_withdraw": ("撤回", "Withdraw"),
+    "task_withdraw_label": ("撤回待办「{title}」", "Withdraw the task “{title}”"),
     "deed_task:given": ("安排待办", "Gave a task"),
+    "deed_task:withdrawn": ("撤回待办", "Withdrew a task"),
     # --- to many
     "bulk_task": ("安排待办", "Give tasks"),
     "bulk_do_task": ("安排待办…", "Give tasks…"),

@@ -36,6 +36,7 @@ OTHERS: dict[str, str] = {
     "bot/scheduler/reminders.py": TO_REPS,
     "bot/workers/bulk.py": TO_REPS,
     "scrm/outbox/commands/staff.py:查看客户": TO_REPS,
+    "scrm/tasks/notices.py": TO_REPS,
     "scrm/followups/comments.py:{}评论了您的跟进": TO_REPS,
     "scrm/followups/comments.py:{}\n客户：{}\n跟进：{}": TO_REPS,
     "scrm/followups/comments.py:一位微信客户": TO_REPS,
