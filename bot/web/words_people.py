@@ -9,8 +9,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "stop": ("。", "."),
     "and_more": ("+{n}", "+{n}"),
     # --- the list of contacts: what it says
-    "people_total": ("{n} 位客户", "{n} contacts"),
-    "people_found": ("{n} 位客户符合", "{n} contacts fit"),
+    "people_total": ("{n} 位客户", "{n} {n|contact|contacts}"),
+    "people_found": ("{n} 位客户符合", "{n} {n|contact fits|contacts fit}"),
     "people_many": ("超过 {n} 位客户", "More than {n} contacts"),
     "people_today": ("今天新增 {n} 位", "{n} new today"),
     "people_waiting": ("{n} 位还没有首次跟进", "{n} of them not yet followed up"),
@@ -146,7 +146,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     # --- the log of follow-ups
     "log_period_week": ("本周", "This week"),
     "log_period": ("{since} 至 {until}", "{since} to {until}"),
-    "log_count": ("{n} 条跟进", "{n} follow-ups"),
+    "log_count": ("{n} 条跟进", "{n} {n|follow-up|follow-ups}"),
     "log_none": ("还没有跟进", "no follow-ups yet"),
     "log_most": ("{name}最多（{n} 条）", "most by {name} ({n})"),
     "log_idle": ("{names} 还没有", "none by {names}"),

@@ -138,7 +138,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "home_title": ("我的工作台", "My desk"),
     "home_lead": (
         "{due} 个待办今天要做，{waiting} 位客户等您首次回应",
-        "{due} tasks to do today, {waiting} customers waiting for your first answer",
+        "{due} {due|task|tasks} to do today, {waiting} {waiting|customer|customers} waiting for your first answer",
     ),
     "home_lead_calm": ("今天没有待办，也没有客户在等", "No tasks today, and nobody is waiting"),
     "home_search": ("找我的客户：姓名、备注、电话", "Find my customers: name, remark, phone"),

@@ -50,13 +50,13 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "bulk_each_owner": ("每位客户的负责人", "Each contact’s owner"),
     "bulk_will_task": (
         "将为 {n} 位客户各安排一个待办「{title}」，给{staff}，{due} 之前",
-        "Give one task “{title}” for each of {n} contacts to {staff}, due {due}",
+        "Give one task “{title}” for each of {n} {n|contact|contacts} to {staff}, due {due}",
     ),
-    "bulk_doing_task": ("为 {n} 位客户安排待办", "Giving tasks for {n} contacts"),
-    "bulk_doing_withdraw": ("撤回 {n} 位客户的待办", "Withdrawing tasks of {n} contacts"),
+    "bulk_doing_task": ("为 {n} 位客户安排待办", "Giving tasks for {n} {n|contact|contacts}"),
+    "bulk_doing_withdraw": ("撤回 {n} 位客户的待办", "Withdrawing tasks of {n} {n|contact|contacts}"),
     "bulk_undo_task": (
         "撤回这 {n} 个待办中还没做的",
-        "Withdraw those of the {n} tasks that are not done yet",
+        "Withdraw those of the {n} {n|task that is|tasks that are} not done yet",
     ),
     "bulk_failed_task_no_owner": ("该客户没有负责人", "Nobody owns this contact"),
     "bulk_failed_task_rep_left": ("该员工已离职或停用", "The rep has left"),

@@ -93,7 +93,7 @@ def _import_batch(
             "repeated": counts[Verdict.REPEATED],
             "bad": counts[Verdict.BAD],
             "ownerless": tally.ownerless,
-            "tagged": tally.tagged.count,
+            "tags_put": tally.tagged.count,
             "tags_local": tally.tagged.local,
             "tags_nobody": tally.tagged.nobody,
         }

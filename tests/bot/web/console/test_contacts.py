@@ -487,7 +487,7 @@ def test_names_remarks_and_notes_of_strangers_stay_text(desk: Desk, enter: Enter
 def test_the_list_is_there_in_english(desk: Desk, enter: Enter):
     page = enter(Role.ADMIN).get(f"{PATH}?lang=en&stage=lead").text
 
-    assert "1 contacts fit" in page
+    assert "1 contact fits" in page
     people = ("李雷", "李", "上海展会", "王敏", "中文", "上海远航物流有限公司")
     assert Desk.found(r"[\u4e00-\u9fff]+", Desk.without(page, *people)) == []
 

@@ -177,8 +177,8 @@ def test_chosen_tags_go_on_those_who_are_there_too_once(
     assert tagging.held() == {"李雷": [(tag, rep)], "韩梅": [(tag, rep)]}
     (mark,) = tagging.marks()
     assert (mark["userid"], mark["external_userid"], mark["add"]) == ("wangmin", "wm1", ["t1"])
-    told = {name: job(desk).report[name] for name in ("tagged", "tags_local", "tags_nobody")}
-    assert told == {"tagged": 2, "tags_local": 1, "tags_nobody": 1}
+    told = {name: job(desk).report[name] for name in ("tags_put", "tags_local", "tags_nobody")}
+    assert told == {"tags_put": 2, "tags_local": 1, "tags_nobody": 1}
     page = browser.get(started).text
     for line in ("打上标签的客户", "标签只记在联客", "没打上标签"):
         assert line in page
@@ -186,7 +186,7 @@ def test_chosen_tags_go_on_those_who_are_there_too_once(
     begin(browser, tagging.content, known="fill", tag=tag)
     works.run()
     assert len(tagging.marks()) == 1
-    assert "tagged" not in job(desk).report
+    assert "tags_put" not in job(desk).report
     begin(browser, tagging.content, known="overwrite", tag=tagging.other.id)  # a file of the same name
     works.run()
     assert [mark["add"] for mark in tagging.marks()] == [["t1"], ["t2"]]
@@ -227,6 +227,6 @@ def test_an_import_that_was_cut_off_tags_nobody_twice(
 
     assert len(calls) == 4
     assert len(tagging.marks()) == 1
-    assert job(desk).report["tagged"] == 2
+    assert job(desk).report["tags_put"] == 2
     entries = [row.contact_id for row in rows(desk, TimelineEntry) if row.kind == "tag.added"]
     assert sorted(entries) == sorted(tagging.people[name].id for name in ("李雷", "韩梅"))
