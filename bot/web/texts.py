@@ -28,7 +28,7 @@ from bot.web import (
     words_tasks,
 )
 
-TEXTS: Mapping[str, tuple[str, str]] = {
+TEXTS: Mapping[str, tuple[str, str]] = {  # a key is in one table: a test looks
     **words.TEXTS,
     **words_console.TEXTS,
     **words_people.TEXTS,

@@ -35,7 +35,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "看不懂的条件：{names}。请改正，或清除全部条件。",
         "These filters make no sense: {names}. Correct them or clear all.",
     ),
-    "tab_all": ("全部", "All"),
     "tab_mine": ("我的", "Mine"),
     "tab_today": ("今天新增", "New today"),
     "tab_waiting": ("待首次跟进", "Not followed up"),

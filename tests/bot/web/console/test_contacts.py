@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.web.console import sheet
+from bot.web.console.contact import DONE
 from bot.web.contact import reveal
 from scrm import seal
 from scrm.accounts.roles import Role
@@ -369,6 +370,14 @@ def test_what_is_wrong_with_a_follow_up_is_said_and_nothing_is_lost(desk: Desk, 
     assert "最多 200 个字" in answer.text
     assert rows(desk, Followup) == []
     assert deeds(desk, "followup:written") == []
+
+
+@pytest.mark.parametrize("done", DONE)
+def test_what_was_done_is_told_on_the_page_one_is_led_to(desk: Desk, enter: Enter, done: str):
+    page = enter(Role.ADMIN).get(f"{page_of(desk.contact)}?done={done}")
+
+    assert page.status_code == 200
+    assert '<p class="alert alert-success" role="status">' in page.text
 
 
 def test_the_stage_changes_and_says_by_whom(desk: Desk, enter: Enter):

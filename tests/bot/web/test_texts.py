@@ -1,12 +1,16 @@
-"""Counts in English: one event, two events; and no text that shows a count does without."""
+"""The catalogue: counts in English, one event, two events, and no text without; each key in one table."""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import pytest
 
+import bot.web
 from bot.web.sentences import TEMPLATES, in_english
 from bot.web.texts import TEXTS, Words
 from scrm.timeline.rules import SENTENCES
@@ -75,6 +79,15 @@ def test_the_scan_finds_what_it_is_for_and_excuses_nothing_that_is_not_there():
         "b": ["{} are quarantined"],
     }
     assert [key for key in OTHERS if not list(_unnumbered(_looked_at()[key]))] == []
+
+
+def test_no_key_has_words_in_two_tables():
+    names = [one.name for one in pkgutil.iter_modules(bot.web.__path__) if one.name.startswith("words")]
+    tables = [getattr(importlib.import_module(f"bot.web.{name}"), "TEXTS", {}) for name in names]
+    keys = Counter(key for table in tables for key in table)
+
+    assert len(keys) == len(TEXTS) > 1000
+    assert [key for key, count in keys.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("value", [1, "1"])
