@@ -273,6 +273,25 @@ def _touches(sql: Dialect, everybody: str, age: str, staff: int) -> Rows:
         "created_by": "'system'",
     }
     yield "followup", followup, f"{everybody} AND n % 2 = 0"
+    yield from _tasks(sql, everybody, staff)
+
+
+def _tasks(sql: Dialect, everybody: str, staff: int) -> Rows:
+    """Every hundredth contact has one to do, due within the last month; every fifth has had one that is done."""
+    due = sql.ago("(n % 720) * 3600")
+    task = {
+        "id": _id("01TASK", "n"),
+        "contact_id": _id("01CONTACT", "n"),
+        "staff_id": _id("01STAFF", f"1 + (n * 7919) % {staff}"),
+        "title": "'发报价单'",
+        "content": "'[]'",
+        "due_at": due,
+        "source": "'manager'",
+        "created_at": due,
+        "created_by": "'system'",
+    }
+    yield "task", task | {"state": "'open'"}, f"{everybody} AND n % 100 = 0"
+    yield "task", task | {"state": "'done'", "closed_at": due}, f"{everybody} AND n % 5 = 1"
 
 
 def _event(at: str) -> dict[str, str]:

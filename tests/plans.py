@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 # They grow with the customers or with what they do; any other holds some hundred rows (jobs are a few a day).
 LARGE = (
     *("contact", "contact_identity", "relation", "contact_tag", "assignment", "scan"),
-    *("timeline_entry", "followup", "group_member", "library_use", "inbox", "outbox", "outbox_attempt"),
+    *("timeline_entry", "followup", "task", "group_member", "library_use"),
+    *("inbox", "outbox", "outbox_attempt"),
 )
 # All of them, newest first: a page is read along such an index and ends when it is full, if nothing is sorted after.
 WALKED = ("ix_contact_created_by", "ix_followup_at")

@@ -88,11 +88,18 @@ def list_contact_followups(call: Call, contact_id: str, query: PageQuery) -> Fol
     return _page(call.session, rows, query.limit)
 
 
-@routes.post("/contacts/<contact_id>/followups", "记录跟进", scope="followups.write", status=201)
+@routes.post(
+    "/contacts/<contact_id>/followups",
+    "记录跟进",
+    scope="followups.write",
+    status=201,
+    note="代表一位员工的令牌只能以本人的名义写；主管和管理员的也可以用其数据范围内员工的名义，否则 403。",
+)
 def add_followup(call: Call, contact_id: str, body: FollowupBody) -> FollowupOut:
     """A follow-up in the name of a rep."""
     get_contact(call.session, contact_id)
     staff = get_staff(call.session, body.staff)
+    call.check_name(staff.id)
     made = service.add_followup(
         call.session,
         contact_id,
@@ -113,7 +120,7 @@ def add_followup(call: Call, contact_id: str, body: FollowupBody) -> FollowupOut
     "评论一条跟进",
     scope="followups.write",
     status=201,
-    note="写跟进的员工会收到一条应用消息，每条评论一次。",
+    note="写跟进的员工会收到一条应用消息，每条评论一次。以谁的名义，规则同「记录跟进」。",
 )
 def add_followup_comment(call: Call, followup_id: str, body: CommentBody) -> CommentOut:
     """A word to the rep about a follow-up, in the name of a member, or of the token."""
@@ -122,6 +129,7 @@ def add_followup_comment(call: Call, followup_id: str, body: CommentBody) -> Com
     author = Author(call.actor, call.token.name)
     if body.staff:
         member = get_staff(call.session, body.staff)
+        call.check_name(member.id)
         author = Author(f"staff:{member.userid}", member.name, member.id)
     corp = call.services.corp
     notice = Notice(corp.agent_id, corp.profile_url(followup.contact_id, rep.userid, now=call.now))

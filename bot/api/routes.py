@@ -85,6 +85,12 @@ class Call:
         if person is not None and not person.may(permission):
             raise fail(403, "forbidden", "这个令牌所代表的账号没有这个权限")
 
+    def check_name(self, staff_id: str) -> None:
+        """Raises ApiError (403) where the token acts for a person who may not write in this member's name."""
+        if not self.program.speaks_for(staff_id):
+            told = "这个令牌代表一位员工，只能以本人的名义写；要以同事的名义写，请用管理该同事的主管或管理员的令牌"
+            raise fail(403, "not_in_their_name", told, {"staff": "不是令牌所代表的员工"})
+
 
 @dataclass(frozen=True)
 class Upload:

@@ -13,8 +13,10 @@ from bot.api import paging
 from bot.api.people import Ref, StaffRef, contact_names, find_staff, get_staff, staff_by_id, staff_ref
 from bot.api.routes import Call, Routes
 from bot.api.types import Answer, Body, Boundary, Id, Line, Moment, Page, PageQuery, end_of
+from scrm.accounts.models import Staff
 from scrm.tasks import service
 from scrm.tasks.models import Task, TaskSource, TaskState
+from scrm.tasks.notices import App, Gift, tell_of_task
 from scrm.tasks.queries import TaskFilter, list_tasks
 
 MOST_MESSAGES = 9
@@ -106,13 +108,22 @@ def list_all_tasks(call: Call, query: TaskQuery) -> TaskPage:
     return TaskPage(items=_out(call.session, page), next_cursor=cursor)
 
 
-@routes.post("/tasks", "给员工安排待办", scope="followups.write", status=201)
+@routes.post(
+    "/tasks",
+    "给员工安排待办",
+    scope="followups.write",
+    status=201,
+    note="代表一位员工的令牌只能安排给本人；主管和管理员的也可以安排给其数据范围内的员工，否则 403。"
+    "员工会收到一条应用消息（8:00–21:00 之外等到早上）。",
+)
 def add_task(call: Call, body: TaskBody) -> TaskOut:
     """A task for a rep; the timeline tells it."""
+    staff = get_staff(call.session, body.staff)
+    call.check_name(staff.id)
     task = service.create_task(
         call.session,
         body.contact,
-        staff_id=get_staff(call.session, body.staff).id,
+        staff_id=staff.id,
         title=body.title,
         due_at=body.due_at,
         source=TaskSource.MANAGER,
@@ -120,7 +131,17 @@ def add_task(call: Call, body: TaskBody) -> TaskOut:
         actor=call.actor,
         now=call.now,
     )
+    _tell(call, task, staff)
     return _out(call.session, [task])[0]
+
+
+def _tell(call: Call, task: Task, staff: Staff) -> None:
+    """The member hears of it at once; who gives it to themselves does not."""
+    corp, person = call.services.corp, call.program.person
+    by, by_staff_id = (person.name, person.staff_id) if person else (call.token.name, None)
+    url = corp.profile_url(task.contact_id, staff.userid, now=call.now)
+    gift = Gift(task.title, task.due_at, by, by_staff_id, unique=task.id)
+    tell_of_task(call.session, task, staff, App(corp.agent_id, corp.tz, url), gift, now=call.now)
 
 
 @routes.post("/tasks/<task_id>/done", "完成待办", scope="followups.write")

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from bot.web import words_channel_refusals, words_checks, words_refusals
-from bot.web.texts import Words
+from bot.web.texts import Words, by_number
 from bot.wechat.errcodes import RULES
 from bot.wechat.errcodes_en import MESSAGES, STEPS
 from bot.wechat.reasons_en import reason_in_english
@@ -82,11 +82,11 @@ def _around(text: str) -> str | None:
 
 
 def _filled(english: str, values: Iterable[str]) -> str:
-    """With the values in English, too; names in quotes are people's own."""
+    """With the values in English, too; names in quotes are people's own. ``{|row|rows}`` goes by the value before."""
     pieces = english.split(PLACE)
     told = pieces[0]
     for value, piece in zip(values, pieces[1:], strict=True):
-        told += (value if told.endswith("“") else in_english(value)) + piece
+        told += (value if told.endswith("“") else in_english(value)) + by_number(piece, {"": value})
     return told
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from werkzeug.datastructures import LanguageAccept
@@ -27,7 +28,7 @@ from bot.web import (
     words_tasks,
 )
 
-TEXTS: Mapping[str, tuple[str, str]] = {
+TEXTS: Mapping[str, tuple[str, str]] = {  # a key is in one table: a test looks
     **words.TEXTS,
     **words_console.TEXTS,
     **words_people.TEXTS,
@@ -49,11 +50,17 @@ TEXTS: Mapping[str, tuple[str, str]] = {
 }
 
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}
+_BY_NUMBER = re.compile(r"\{(\w*)\|([^|{}]*)\|([^|{}]*)\}")
 _OFFERED = {"zh-CN": "zh", "zh": "zh", "zh-TW": "zh", "zh-HK": "zh", "en": "en", "en-US": "en"}
 
 
+def by_number(text: str, values: Mapping[str, object]) -> str:
+    """Choose between the words of one and of many: ``{n|event|events}`` is "event" where ``n`` is told as 1."""
+    return _BY_NUMBER.sub(lambda found: found[2] if str(values[found[1]]) == "1" else found[3], text)
+
+
 class Words:
-    """The catalogue in one language: ``t("saved")``, ``t("added_at", at="14:05")``."""
+    """The catalogue in one language: ``t("saved")``, ``t("added_at", at="14:05")``, ``t("found", n=1)``."""
 
     def __init__(self, language: str) -> None:
         self.language = language
@@ -61,7 +68,7 @@ class Words:
 
     def __call__(self, key: str, **values: object) -> str:
         """The text under ``key`` with its values filled in; an unknown key is a mistake of ours and raises."""
-        return TEXTS[key][self._column].format_map(values)
+        return by_number(TEXTS[key][self._column], values).format_map(values)
 
     def find(self, key: str) -> str | None:
         """The text under ``key``, None if there is none."""

@@ -1,4 +1,7 @@
-"""The catalogue: key → (Simplified Chinese, English). Read through ``texts.Words`` only."""
+"""The catalogue: key → (Simplified Chinese, English). Read through ``texts.Words`` only.
+
+In English ``{n|event|events}`` is the first word where ``n`` shows 1, else the second.
+"""
 
 from __future__ import annotations
 

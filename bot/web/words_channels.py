@@ -69,11 +69,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "channels": ("渠道活码", "Channels"),
     "channels_answer": (
         "{period} {n} 个渠道带来 {new} 位客户",
-        "{period}: {n} channels brought {new} contacts",
-    ),
-    "channels_answer_one": (
-        "{period} {n} 个渠道带来 {new} 位客户",
-        "{period}: {n} channel brought {new} contacts",
+        "{period}: {n} {n|channel|channels} brought {new} {new|contact|contacts}",
     ),
     "channels_cheapest": ("；「{name}」成本最低，每位 {cost}", "; “{name}” costs least, {cost} each"),
     "channels_nothing": (
@@ -201,11 +197,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "preview_update": ("更新预览", "Update the preview"),
     "form_wrong": (
         "还有 {n} 处需要修改，您填写的内容都还在。",
-        "{n} things need a change. What you wrote is still here.",
-    ),
-    "form_wrong_one": (
-        "还有 1 处需要修改，您填写的内容都还在。",
-        "One thing needs a change. What you wrote is still here.",
+        "{n} {n|thing needs|things need} a change. What you wrote is still here.",
     ),
     "wrong_name": ("请填写渠道名称", "Give the channel a name"),
     "wrong_name_long": ("名称最多 64 个字符", "A name has 64 characters at most"),
@@ -260,7 +252,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "channel_answer": (
         "{period}扫码 {scans} 次，带来 {new} 位新客户，流失 {lost} 位。",
-        "{period}: {scans} scans, {new} new contacts, {lost} lost.",
+        "{period}: {scans} {scans|scan|scans}, {new} new {new|contact|contacts}, {lost} lost.",
     ),
     "qr": ("二维码", "Code"),
     "qr_alt": ("渠道「{name}」的二维码", "Code of the channel “{name}”"),
@@ -312,7 +304,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "welcome_edit": ("修改欢迎语", "Change the welcome"),
     "welcome_timed": (
         "这个渠道按时段有 {n} 条欢迎语，请通过 REST 接口修改。",
-        "This channel has {n} welcomes by time of day. Change them through REST.",
+        "This channel has {n} {n|welcome|welcomes} by time of day. Change them through REST.",
     ),
     "welcome_when": ("{days} {start}–{end}", "{days} {start}–{end}"),
     "staff_edit": ("修改接待员工", "Change the reps"),

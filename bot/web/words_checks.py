@@ -102,9 +102,9 @@ SENTENCES: Mapping[str, str] = {
     "回调地址配在哪里，接口读不到：在 {} → 接收消息 → 设置API接收 中点保存，成功就是通的": (
         "Where callbacks go cannot be read by API: save it in {} → Receive Messages; if that works, it arrives"
     ),
-    "{} 名成员": "{} members",
-    "{} 个部门": "{} departments",
-    "{} 个标签": "{} tags",
+    "{} 名成员": "{} {|member|members}",
+    "{} 个部门": "{} {|department|departments}",
+    "{} 个标签": "{} {|tag|tags}",
     "名成员": "members",
     "个部门": "departments",
     "个标签": "tags",
@@ -128,7 +128,7 @@ SENTENCES: Mapping[str, str] = {
     "没有成员开通客户联系（{}）": "No member has customer contact ({})",
     "{}；若已开启，{}": "{}. If they are: {}",
     "没有任何成员能服务客户": "No member may serve customers",
-    "{} 名成员：{}": "{} members: {}",
+    "{} 名成员：{}": "{} {|member|members}: {}",
     # --- our own callback
     "从外网能否访问，这里看不出：在管理后台保存一次回调地址即可验证"
     "（应用 → 接收消息 → 设置API接收；客户联系 → API → 接收事件服务器）": (
@@ -164,9 +164,9 @@ SENTENCES: Mapping[str, str] = {
     "查看 lianke serve 的日志和 /readyz": "Look at the log of lianke serve, and at /readyz",
     # --- who else welcomes
     "最近 7 天还没有发过欢迎语，无从判断": "No welcome went out in 7 days: nothing to judge by",
-    "最近 7 天发出的 {} 条欢迎语没有被抢发": "None of the {} welcomes of 7 days was forestalled",
+    "最近 7 天发出的 {} 条欢迎语没有被抢发": "None of {} {|welcome|welcomes} in 7 days was forestalled",
     "最近 7 天 {} 条欢迎语中有 {} 条被别的应用抢先（41051 已被发送 {} 次，41096 正被发送 {} 次），涉及 {}": (
-        "Of {} welcomes in 7 days another app forestalled {} (41051 sent already: {}, 41096 being sent: {}): {}"
+        "Of {} {|welcome|welcomes} in 7 days another app forestalled {} (41051 sent: {}, 41096 being sent: {}): {}"
     ),
     "另一个能调用客户联系接口的应用也在给这些员工的新客户发欢迎语，谁先发谁生效。到 管理后台 → 客户联系 → "
     "API → 可调用接口的应用，以及各第三方应用里，关掉它的欢迎语或取消勾选": (
@@ -182,35 +182,35 @@ SENTENCES: Mapping[str, str] = {
         "Customer Contact → Add Customers → Welcome Message"
     ),
     # --- what waits
-    "{} 个事件多次处理失败，已停下": "{} events failed repeatedly and stopped",
+    "{} 个事件多次处理失败，已停下": "{} {|event|events} failed repeatedly and stopped",
     "先用 lianke dry-run 编号 看原因，修好后运行 lianke replay --dead": (
         "See why with lianke dry-run NUMBER; once mended, run lianke replay --dead"
     ),
-    "{} 个事件被隔离": "{} events are quarantined",
+    "{} 个事件被隔离": "{} {|event is|events are} quarantined",
     "时间戳与服务器相差超过 5 分钟：确认时钟和来源后运行 lianke replay --quarantined": (
         "Their time is more than 5 minutes off: check the clock and who sent them, then lianke replay --quarantined"
     ),
     "{} 个，没有失败或被隔离的": "{}, none failed or quarantined",
     "没有积压": "No backlog",
-    "最早的事件已等了 {} 分钟": "The oldest event has waited for {} minutes",
+    "最早的事件已等了 {} 分钟": "The oldest event has waited for {} {|minute|minutes}",
     "确认 lianke serve（或工作进程）在运行，并查看它的日志": (
         "See that lianke serve (or a worker) runs, and look at its log"
     ),
     "没有": "None",
-    "{} 个调用不知道是否生效：{}": "Of {} calls nobody knows whether they took effect: {}",
+    "{} 个调用不知道是否生效：{}": "Of {} {|call|calls} nobody knows the outcome: {}",
     "请人工核对后决定是否重发：GET /api/v1/calls?state=unknown，POST /api/v1/calls/编号/retry": (
         "Look, then decide: GET /api/v1/calls?state=unknown, POST /api/v1/calls/NUMBER/retry"
     ),
     "没有暂停": "Not paused",
     "发送已暂停（{}），{} 个调用在等，新客户也收不到欢迎语": (
-        "Sending is paused ({}), {} calls wait, and new customers get no welcome"
+        "Sending is paused ({}), {} {|call waits|calls wait}, and new customers get no welcome"
     ),
     "运行 lianke outbox status 看会发什么，再运行 lianke outbox resume": (
         "See with lianke outbox status what would go out, then run lianke outbox resume"
     ),
-    "{} 个渠道还没有二维码：{}": "{} channels have no code yet: {}",
+    "{} 个渠道还没有二维码：{}": "{} {|channel has|channels have} no code yet: {}",
     "刚新建的稍等片刻；一直没有时运行 lianke sync": "New ones take a moment; else run lianke sync",
-    "{} 个渠道码有问题：{}": "{} channel codes have a problem: {}",
+    "{} 个渠道码有问题：{}": "{} channel {|code has|codes have} a problem: {}",
     "运行 lianke sync；已在企业微信删除的需要新建渠道": (
         "Run lianke sync; make a new channel for one that was deleted in WeCom"
     ),

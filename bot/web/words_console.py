@@ -66,10 +66,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Who did what and when. Entries are only added; each is tied to the one before, so a change shows.",
     ),
     "audit_verify": ("验证完整性", "Verify"),
-    "audit_whole": ("已验证 {n} 条记录，全部完好。", "{n} entries checked, all as they were written."),
+    "audit_whole": ("已验证 {n} 条记录，全部完好。", "{n} {n|entry|entries} checked, all as written."),
     "audit_broken": (
         "第 {n} 条与写入时不符（之前的 {checked} 条完好）。请从备份核对，并查明谁能直接修改数据库。",
-        "Entry {n} is not what was written (the {checked} before are). Compare a backup; see who can write there.",
+        "Entry {n} is not as written; the {checked} before {checked|is|are}. Check a backup; see who can write there.",
     ),
     "audit_address": ("来源地址", "From"),
     "audit_empty": ("还没有记录。", "Nothing yet."),

@@ -10,10 +10,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "按顺序完成这五步，每一步都可以马上检查；检查只看不改。",
         "Five steps in order, each with a check. Checks change nothing.",
     ),
-    "corp_all_well": ("检查了 {n} 项，一切正常。", "{n} checks, all well."),
+    "corp_all_well": ("检查了 {n} 项，一切正常。", "{n} {n|check|checks}, all well."),
     "corp_found": (
         "检查了 {n} 项：{fails} 项要处理，{warns} 项要留意。",
-        "{n} checks: {fails} to mend, {warns} to keep an eye on.",
+        "{n} {n|check|checks}: {fails} to mend, {warns} to keep an eye on.",
     ),
     "corp_check_all": ("全部检查", "Check everything"),
     "corp_check": ("现在检查", "Check now"),

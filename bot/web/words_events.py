@@ -8,7 +8,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "events_fine": ("收到的事件都已处理，没有需要您看的。", "Every event was handled; nothing needs you."),
     "events_stuck": (
         "{dead} 个事件处理失败，{quarantined} 个被隔离。",
-        "{dead} events failed, {quarantined} are quarantined.",
+        "{dead} {dead|event|events} failed, {quarantined} {quarantined|is|are} quarantined.",
     ),
     "events_empty": ("没有符合条件的事件。", "No event matches."),
     "event_title": ("事件 {n}", "Event {n}"),
@@ -54,7 +54,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "calls_fine": ("调用都有结果，没有需要您看的。", "Every call has its outcome; nothing needs you."),
     "calls_stuck": (
         "{failed} 个调用失败，{unknown} 个结果未知。",
-        "{failed} calls failed, {unknown} have an unknown outcome.",
+        "{failed} {failed|call|calls} failed, {unknown} {unknown|has|have} an unknown outcome.",
     ),
     "calls_empty": ("没有符合条件的调用。", "No call matches."),
     "call_title": ("调用 {n}", "Call {n}"),

@@ -8,15 +8,15 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "kind_group": ("客户群", "Groups"),
     "rail_group_list": ("客户群", "Groups"),
     # the list
-    "groups_total": ("{n} 个客户群", "{n} group chats"),
-    "groups_found": ("符合条件的客户群 {n} 个", "{n} group chats fit"),
+    "groups_total": ("{n} 个客户群", "{n} group {n|chat|chats}"),
+    "groups_found": ("符合条件的客户群 {n} 个", "{n} group {n|chat fits|chats fit}"),
     "groups_total_why": (
         "包含所选条件下的全部客户群，已解散的也算",
         "All group chats that fit the filters, dismissed ones too",
     ),
     "groups_active": ("{n} 个进行中", "{n} active"),
     "groups_active_why": ("没有解散的客户群", "Group chats that are not dismissed"),
-    "groups_people": ("群里共 {n} 位客户", "{n} customers in them"),
+    "groups_people": ("群里共 {n} 位客户", "{n} {n|customer|customers} in them"),
     "groups_people_why": (
         "各群当前客户数之和：同一位客户在两个群里算两次",
         "The customers of all active groups added up: somebody in two groups counts twice",
@@ -46,9 +46,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "group_no_owner": ("群主不在通讯录里", "Owner unknown"),
     # one group
     "group_owner_is": ("群主{name}", "Owner {name}"),
-    "group_customers_are": ("{n} 位客户", "{n} customers"),
-    "group_colleagues_are": ("{n} 位同事", "{n} colleagues"),
-    "group_joined_are": ("近 7 天进群 {n} 位客户", "{n} customers joined in 7 days"),
+    "group_customers_are": ("{n} 位客户", "{n} {n|customer|customers}"),
+    "group_colleagues_are": ("{n} 位同事", "{n} {n|colleague|colleagues}"),
+    "group_joined_are": ("近 7 天进群 {n} 位客户", "{n} {n|customer|customers} joined in 7 days"),
     "group_left_are": ("近 7 天退群 {n} 位客户", "{n} left in 7 days"),
     "group_back": ("返回客户群", "Back to groups"),
     "group_notice": ("群公告", "Notice"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from scrm.leads.sheets import REASONS
+
 TEXTS: Mapping[str, tuple[str, str]] = {
     # --- the list of jobs
     "rail_job_list": ("任务中心", "Jobs"),
@@ -64,6 +66,15 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "found_repeated": ("跳过：文件内重复", "Left out: twice in the file"),
     "found_bad": ("失败的行", "Rows that failed"),
     "found_ownerless": ("没有负责人（请手动分配）", "Without owner (assign by hand)"),
+    "found_tags_put": ("打上标签的客户", "Contacts tagged"),
+    "found_tags_local": (
+        "其中标签只记在联客（没有员工是其好友）",
+        "Of them only in Lianke (no rep is connected)",
+    ),
+    "found_tags_nobody": (
+        "没打上标签（既无负责人，也无好友）",
+        "Not tagged (nobody owns them or is connected)",
+    ),
     "found_rows": ("导出行数", "Rows exported"),
     "found_staff_added": ("新发现的员工", "Staff found"),
     "found_staff_back": ("回来的员工", "Staff who are back"),
@@ -130,7 +141,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "import_preview_lead": (
         "{file}，共 {n} 行。还没有写入任何数据。",
-        "{file}, {n} rows. Nothing has been written yet.",
+        "{file}, {n} {n|row|rows}. Nothing has been written yet.",
     ),
     "import_step_columns": ("核对列", "Check the columns"),
     "import_not_there": ("（不导入）", "(not imported)"),
@@ -149,21 +160,21 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "import_none": ("不指定", "None"),
     "import_tags": ("标签", "Tags"),
     "import_tags_how": (
-        "导入的客户还没有加好友，标签先记在联客里，不写入企业微信。",
-        "Imported contacts are not connected yet: the tags stay in Lianke and are not written to WeCom.",
+        "补充或覆盖已有客户时也打上，由负责人或其他好友写入企业微信；没有好友的（新客户都是）只记在联客里。",
+        "Contacts filled in or overwritten get them too, in WeCom where a rep is connected; new ones in Lianke only.",
     ),
     "import_stage": ("阶段", "Stage"),
     "import_begin": ("开始导入", "Begin the import"),
     "import_look_again": ("更新预览", "Update the preview"),
     "import_drop": ("放弃", "Drop"),
-    "import_rows": ("预览（前 {n} 行）", "Preview (first {n} rows)"),
+    "import_rows": ("预览（前 {n} 行）", "Preview (first {n} {n|row|rows})"),
     "import_line": ("行", "Row"),
     "import_fate": ("会怎样", "What will happen"),
     "import_is_good": ("新建", "will be made"),
     "import_is_known": ("已有客户", "known already"),
     "import_is_repeated": ("文件内重复，跳过", "twice in the file, left out"),
     "import_is_bad": ("不合格", "cannot be imported"),
-    "import_counting": ("正在检查全部 {n} 行……", "Checking all {n} rows…"),
+    "import_counting": ("正在检查全部 {n} 行……", "Checking {n|the|all} {n} {n|row|rows}…"),
     "import_count": ("检查全部行", "Check all rows"),
     "import_count_good": ("{n} 行可以新建", "{n} to be made"),
     "import_count_known": ("{n} 行已有客户", "{n} known already"),
@@ -173,6 +184,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "不合格的行不会导入，完成后可下载，改好再导入。",
         "Those that cannot are left out; download them at the end, mend and import them.",
     ),
+    "import_reason": REASONS,
+    "import_failed_file": ("{name}-失败.xlsx", "{name}-failed.xlsx"),
     # --- exports as jobs
     "export_what": ("导出", "Export"),
     "export_job_xlsx": ("全部，Excel", "All, Excel"),

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 TEXTS: Mapping[str, tuple[str, str]] = {
-    "overview_new": ("{period}新增 {new} 位客户", "{period}: {new} new contacts"),
+    "overview_new": ("{period}新增 {new} 位客户", "{period}: {new} new {new|contact|contacts}"),
     "overview_more": ("，比上一周期多 {n}", ", {n} more than in the period before"),
     "overview_fewer": ("，比上一周期少 {n}", ", {n} fewer than in the period before"),
     "overview_same": ("，与上一周期持平", ", as many as in the period before"),
     "overview_lost": (
         "；流失 {lost} 位，写了 {followups} 条跟进。",
-        "; {lost} lost, {followups} follow-ups written.",
+        "; {lost} lost, {followups} {followups|follow-up|follow-ups} written.",
     ),
     "followups_is": ("跟进：员工在这段时间写下的跟进记录", "Follow-ups that reps wrote in the period"),
-    "compared": ("与之前 {n} 天相比", "compared with the {n} days before"),
+    "compared": ("与之前 {n} 天相比", "compared with the {n} {n|day|days} before"),
     "before_was": ("上一周期 {value}", "{value} before"),
     "chart_new": ("每天新增客户", "New contacts by day"),
     "chart_text": (
@@ -31,7 +31,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "all_channels": ("全部渠道", "All channels"),
     "direct_line": ("直接添加、导入等", "Added directly, imported, …"),
     "nobody_owns": ("无负责人", "No owner"),
-    "more_reps": ("另有 {n} 位员工", "{n} more reps"),
+    "more_reps": ("另有 {n} 位员工", "{n} more {n|rep|reps}"),
     "nothing_in_period": ("这段时间没有数据。", "Nothing in this period."),
     "first_steps": ("四步开始使用", "Four steps to begin"),
     "first_steps_why": (

@@ -9,8 +9,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "stop": ("。", "."),
     "and_more": ("+{n}", "+{n}"),
     # --- the list of contacts: what it says
-    "people_total": ("{n} 位客户", "{n} contacts"),
-    "people_found": ("{n} 位客户符合", "{n} contacts fit"),
+    "people_total": ("{n} 位客户", "{n} {n|contact|contacts}"),
+    "people_found": ("{n} 位客户符合", "{n} {n|contact fits|contacts fit}"),
     "people_many": ("超过 {n} 位客户", "More than {n} contacts"),
     "people_today": ("今天新增 {n} 位", "{n} new today"),
     "people_waiting": ("{n} 位还没有首次跟进", "{n} of them not yet followed up"),
@@ -35,7 +35,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "看不懂的条件：{names}。请改正，或清除全部条件。",
         "These filters make no sense: {names}. Correct them or clear all.",
     ),
-    "tab_all": ("全部", "All"),
     "tab_mine": ("我的", "Mine"),
     "tab_today": ("今天新增", "New today"),
     "tab_waiting": ("待首次跟进", "Not followed up"),
@@ -146,7 +145,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     # --- the log of follow-ups
     "log_period_week": ("本周", "This week"),
     "log_period": ("{since} 至 {until}", "{since} to {until}"),
-    "log_count": ("{n} 条跟进", "{n} follow-ups"),
+    "log_count": ("{n} 条跟进", "{n} {n|follow-up|follow-ups}"),
     "log_none": ("还没有跟进", "no follow-ups yet"),
     "log_most": ("{name}最多（{n} 条）", "most by {name} ({n})"),
     "log_idle": ("{names} 还没有", "none by {names}"),

@@ -77,7 +77,12 @@ SENTENCES: Mapping[str, str] = {
     "您不是该客户的好友": "You are not connected with this customer",
     "电话号码不正确，请填写 7-15 位数字": "Not a phone number: 7 to 15 digits",
     "应为 7-15 位数字": "must have 7 to 15 digits",
-    "已有客户使用这个电话号码，请先搜索该号码": "A customer has this phone number: search for it first",
+    "已有客户使用这个电话号码，请先搜索该号码；搜不到就是您无权查看，请联系管理员": (
+        "A customer has this phone number: search for it. If not found, they are not yours to see: ask an administrator"
+    ),
+    "这个手机号已属于一位您无权查看的客户，没有导入；需要时请联系管理员": (
+        "The number belongs to a customer whom you may not see; not imported. Ask an administrator if it should be"
+    ),
     "已属于另一位客户": "belongs to another customer",
     "没有这个标签组，或它已被删除": "There is no such tag group, or it was deleted",
     "已有标签组「{}」，请换一个名称": "There is a tag group “{}” already: choose another name",
@@ -108,6 +113,8 @@ SENTENCES: Mapping[str, str] = {
     "您已有名为「{}」的人群，请换一个名称": "You have a segment named “{}” already: choose another name",
     "没有这个客户群，或您无权查看": "There is no such group chat, or you may not see it",
     # --- follow-ups, tasks
+    "没有安排过这个待办，或您无权撤回": "This task was not given by anybody, or is not yours to withdraw",
+    "这个待办已完成，不能撤回": "The task is done and cannot be withdrawn",
     "没有这条跟进，或您无权查看": "There is no such follow-up, or you may not see it",
     "请填写 1-{} 个字的评论": "Write 1 to {} characters",
     "评论没有保存：{}": "The comment was not saved: {}",

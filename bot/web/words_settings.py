@@ -8,13 +8,16 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "rail_tag_catalogue": ("标签", "Tags"),
     "semicolon": ("；", "; "),
     # --- tags
-    "tags_answer": ("共 {groups} 个标签组、{tags} 个标签", "{groups} tag groups, {tags} tags"),
+    "tags_answer": (
+        "共 {groups} 个标签组、{tags} 个标签",
+        "{groups} tag {groups|group|groups}, {tags} {tags|tag|tags}",
+    ),
     "tags_answer_waiting": ("{n} 个等待企业微信确认", "{n} waiting for WeCom"),
     "tags_answer_refused": ("{n} 个被企业微信拒绝", "{n} refused by WeCom"),
     "tags_make": ("创建标签", "Create tags"),
     "tags_made": (
         "{n} 个标签已创建，马上可以使用；正在等待企业微信确认。",
-        "{n} tags created. They can be used at once; WeCom is being told.",
+        "{n} {n|tag|tags} created. They can be used at once; WeCom is being told.",
     ),
     "tags_groups": ("标签组", "Tag groups"),
     "tags_group": ("标签组", "Group"),
@@ -65,10 +68,13 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "These are {n}; at most {most} at once. Create them in parts",
     ),
     "tags_wrong_long": ("每个名称不超过 {n} 个字：{names}", "At most {n} characters each: {names}"),
-    "tag_answer": ("{n} 位客户有这个标签", "{n} contacts have this tag"),
+    "tag_answer": ("{n} 位客户有这个标签", "{n} {n|contact has|contacts have} this tag"),
     "tag_answer_none": ("还没有客户有这个标签", "No contact has this tag yet"),
     "tag_who": ("谁打的最多", "Who set it most"),
-    "tag_who_of": ("按最近 {n} 位有此标签的客户统计。", "Of the newest {n} contacts that have it."),
+    "tag_who_of": (
+        "按最近 {n} 位有此标签的客户统计。",
+        "Of the newest {n} {n|contact that has|contacts that have} it.",
+    ),
     "tag_last": ("最近一次：", "Last set:"),
     "tag_by_channel": ("渠道自动（客户加的是 {name}）", "By a channel (the contact added {name})"),
     "tag_by_staff": ("{name} 打的", "By {name}"),
@@ -85,19 +91,19 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "tag_delete": ("删除标签", "Delete the tag"),
     "tag_delete_what": (
         "将从 {n} 位客户身上移除，企业微信里也一起删除，不能恢复；时间线里的历史会保留。",
-        "It will be taken off {n} contacts and deleted in WeCom. This cannot be undone; timelines keep their history.",
+        "Taken off {n} {n|contact|contacts} and deleted in WeCom. This cannot be undone; timelines keep their history.",
     ),
-    "tag_delete_do": ("删除，并从 {n} 位客户身上移除", "Delete, and take it off {n} contacts"),
+    "tag_delete_do": ("删除，并从 {n} 位客户身上移除", "Delete, and take it off {n} {n|contact|contacts}"),
     "tag_group_answer": (
         "{tags} 个标签，{n} 位客户有其中至少一个。",
-        "{tags} tags; {n} contacts have at least one.",
+        "{tags} {tags|tag|tags}; {n} {n|contact has|contacts have} at least one.",
     ),
     "tag_group_delete": ("删除标签组", "Delete the group"),
     "tag_group_delete_what": (
         "组里的 {tags} 个标签将从 {n} 位客户身上移除，企业微信里也一起删除，不能恢复。",
-        "Its {tags} tags will be taken off {n} contacts and deleted in WeCom. This cannot be undone.",
+        "Taken off {n} {n|contact|contacts} and deleted in WeCom: {tags} {tags|tag|tags}. This cannot be undone.",
     ),
-    "tag_group_delete_do": ("删除这 {tags} 个标签", "Delete these {tags} tags"),
+    "tag_group_delete_do": ("删除这 {tags} 个标签", "Delete {tags|this|these} {tags} {tags|tag|tags}"),
     "deed_tags:created": ("创建标签", "Created tags"),
     "deed_tag:renamed": ("标签改名", "Renamed a tag"),
     "deed_tag:moved": ("调整标签顺序", "Moved a tag"),
@@ -174,6 +180,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "「{username}」的密码只显示这一次，请现在交给本人；首次登录时必须修改。",
         "The password of “{username}” is shown this once. Hand it over now; it must be changed at the first sign-in.",
     ),
+    "people_made_before": (
+        "「{username}」已经创建过了，没有再建一个；密码当时已显示，不能再看。没有记下时，请在它的页面重设密码：",
+        "“{username}” was made before, and not again. Its password was shown then: if nobody has it, reset it there:",
+    ),
     "people_me": (
         "这是您自己的账号：角色、范围和停用只能由另一位管理员操作。",
         "This is your own account: another administrator must change its role or disable it.",
@@ -190,12 +200,12 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "people_reset": ("重置密码", "Reset the password"),
     "people_reset_what": (
         "会生成新密码并只显示一次；{n} 个登录立即结束。",
-        "A new password is made and shown once; {n} sessions end at once.",
+        "A new password is made and shown once; {n} {n|session ends|sessions end} at once.",
     ),
     "people_disable": ("停用账号", "Disable the account"),
     "people_disable_what": (
         "{n} 个登录立即结束，之后不能再登录，直到重新启用。客户和记录都保留。",
-        "{n} sessions end at once and nobody can sign in with it until it is enabled again. Contacts and records stay.",
+        "{n} {n|session ends|sessions end} at once; nobody signs in until it is enabled. Contacts and records stay.",
     ),
     "people_enable": ("重新启用账号", "Enable the account again"),
     "people_done_role_set": ("角色和范围已修改。", "Role and reach changed."),
@@ -248,7 +258,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "This account enters by WeCom and has no password",
     ),
     # --- tokens
-    "tokens_answer": ("{n} 个令牌有效", "{n} tokens are live"),
+    "tokens_answer": ("{n} 个令牌有效", "{n} {n|token is|tokens are} live"),
     "tokens_never": ("其中 {n} 个从未使用", "{n} of them never used"),
     "tokens_empty": (
         "还没有令牌。官网表单、报表等程序要用接口时，在下面创建一个。",
@@ -283,10 +293,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Nobody of this name can enter: give a username, or the userid of a member who has logged in",
     ),
     "tokens_days": ("有效期", "Valid for"),
-    "tokens_n_days": ("{n} 天", "{n} days"),
+    "tokens_n_days": ("{n} 天", "{n} {n|day|days}"),
     "tokens_once": (
         "令牌「{name}」已创建。原文只显示这一次，请现在保存；数据库只保存它的哈希。",
         "Token “{name}” is made. It is shown this once: save it now. Only its hash is kept.",
+    ),
+    "tokens_made_before": (
+        "令牌「{name}」已经创建过了，没有再建一个；原文当时已显示，不能再看。没有保存时，请停用它，再建一个新的。",
+        "Token “{name}” was made before, not again. It was shown then: if nobody saved it, revoke it.",
     ),
     "tokens_try": ("试一试：", "Try it:"),
     "token_role_admin": ("全部权限", "Everything"),

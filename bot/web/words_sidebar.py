@@ -8,7 +8,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "tab_replies": ("话术", "Replies"),
     "tab_materials": ("素材", "Materials"),
     "write_short": ("写跟进", "Note"),
-    "undo": ("撤销", "Undo"),
     "and_so_on": ("、", ", "),
     # --- changed in place
     "stage_change": ("改阶段", "Change the stage"),
@@ -16,8 +15,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "tag_add": ("+标签", "+ Tag"),
     "tags_of": ("标签", "Tags"),
     "tags_held": ("已有的（点一下去掉）", "Set (tap to take off)"),
-    "tags_search": ("搜索标签", "Search tags"),
-    "tags_none": (
+    "corp_tags_search": ("搜索标签", "Search tags"),
+    "corp_tags_none": (
         "企业还没有标签，请管理员先在企业微信里建",
         "The corp has no tags yet; an administrator makes them in WeCom",
     ),
@@ -50,7 +49,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "跟进已保存，并完成了到期的待办：{titles}",
         "Follow-up saved. Due tasks done with it: {titles}",
     ),
-    "done_stage": ("阶段已改为「{stage}」", "The stage is now “{stage}”"),
+    "stage_is_now": ("阶段已改为「{stage}」", "The stage is now “{stage}”"),
     "done_tagged": ("已加标签「{tag}」，企业微信里也会有", "Tagged “{tag}”, in WeCom too"),
     "done_untagged": ("已去掉标签「{tag}」，企业微信里也会去掉", "Tag “{tag}” taken off, in WeCom too"),
     "done_details": ("资料已保存，并写进企业微信", "Saved, and written to WeCom"),
@@ -138,7 +137,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "home_title": ("我的工作台", "My desk"),
     "home_lead": (
         "{due} 个待办今天要做，{waiting} 位客户等您首次回应",
-        "{due} tasks to do today, {waiting} customers waiting for your first answer",
+        "{due} {due|task|tasks} to do today, {waiting} {waiting|customer|customers} waiting for your first answer",
     ),
     "home_lead_calm": ("今天没有待办，也没有客户在等", "No tasks today, and nobody is waiting"),
     "home_search": ("找我的客户：姓名、备注、电话", "Find my customers: name, remark, phone"),

@@ -12,7 +12,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "staff_late": (
         "{n} 位客户等待首次跟进超过 30 分钟",
-        "{n} contacts have waited over 30 minutes for a first answer",
+        "{n} {n|contact has|contacts have} waited over 30 minutes for a first answer",
     ),
     "staff_none_late": (
         "没有客户等待首次跟进超过 30 分钟",
@@ -55,7 +55,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     # --- one member
     "staff_one_answer": (
         "负责 {owned} 位客户，今天新增 {new} 位，{waiting} 位等待首次跟进。",
-        "Owns {owned} contacts, {new} new today, {waiting} waiting for a first answer.",
+        "Owns {owned} {owned|contact|contacts}, {new} new today, {waiting} waiting for a first answer.",
     ),
     "staff_week": ("班次", "Shifts"),
     "staff_week_text": (
@@ -107,7 +107,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "staff_logout_all": ("结束全部登录", "End all sessions"),
     "staff_logout_what": (
         "{n} 个登录会立即结束；本人可以重新登录。要禁止登录，请到「设置 → 人员与角色」停用账号。",
-        "{n} sessions end at once; the person can sign in again. To lock them out, disable the account in Settings.",
+        "{n} {n|session ends|sessions end} at once; they can sign in again. To lock them out, disable the account.",
     ),
     "staff_done_left": ("已设为休假，一分钟内渠道码会换人。", "On leave. The codes change within a minute."),
     "staff_done_back": ("已结束休假，一分钟内恢复接待。", "Back. The codes change within a minute."),

@@ -6,6 +6,7 @@ that tags can be put back as they were by the opposite job.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -26,6 +27,7 @@ from scrm.routing.service import assign_many
 from scrm.tags.by_hand import change_tags
 from scrm.tags.models import ContactTag, Tag, TagSource
 from scrm.tasks.giving import Giver, Order, give_tasks, withdraw
+from scrm.tasks.notices import App, Gift, tell_of_many
 
 CHUNK = 50  # customers of a transaction: SQLite has one writer, and each tag is some ten statements
 TAG, ASSIGN_ALL, GIVE, WITHDRAW = "tag_contacts", "assign_contacts", "give_tasks", "withdraw_tasks"
@@ -108,7 +110,10 @@ def assign_contacts(run: Run) -> None:
 
 
 def give_to_many(run: Run) -> None:
-    """One task for each customer: for ``staff_id``, or for each one's owner; with ``content`` ready to be sent."""
+    """One task for each customer: for ``staff_id``, or for each one's owner; with ``content`` ready to be sent.
+
+    At the end each member is told of theirs by one message.
+    """
     ids: list[str] = run.params["ids"]
     order = Order(
         run.params["title"],
@@ -116,7 +121,7 @@ def give_to_many(run: Run) -> None:
         run.params["staff_id"],
         partial(fill_for, run.params["content"]),
     )
-    at = int(run.cursor.get("next", 0))
+    at, counts = int(run.cursor.get("next", 0)), Counter[str](run.cursor.get("counts", {}))
     while at < len(ids):
         chunk = ids[at : at + CHUNK]
         with run.write() as session:
@@ -126,8 +131,19 @@ def give_to_many(run: Run) -> None:
             names = {row.id: row.name for row in _seen(session, list(given.refused)).values()}
             failed = [_failure(key, names.get(key, ""), why) for key, why in given.refused.items()]
             run.report({"changed": len(given.tasks), "unchanged": len(given.already), "failed": failed})
+            counts.update(given.counts)
             at += len(chunk)
-            run.progress(session, done=at, total=len(ids), cursor={"next": at})
+            if at == len(ids):
+                _tell_of_tasks(run, session, order, counts)
+            run.progress(session, done=at, total=len(ids), cursor={"next": at, "counts": dict(counts)})
+
+
+def _tell_of_tasks(run: Run, session: Session, order: Order, counts: Mapping[str, int]) -> None:
+    """Each member hears once of all that the job gave them."""
+    by, by_staff_id = (run.actor.name, run.actor.staff_id) if run.actor else (run.job.created_by, None)
+    gift = Gift(order.title.strip(), order.due_at, by, by_staff_id, unique=_key_of(run.job.id))
+    app = App(run.corp.agent_id, run.corp.tz, f"{run.corp.base_url}/sidebar/home")
+    tell_of_many(session, counts, app, gift, now=run.now())
 
 
 def withdraw_from_many(run: Run) -> None:

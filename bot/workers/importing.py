@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from bot import workbook
+from bot.web.sentences import shown
+from bot.web.texts import Words
 from bot.workers.run import Run
 from scrm.accounts.models import Staff
 from scrm.contacts.models import Stage
@@ -80,6 +82,7 @@ def _import_batch(
         file=str(run.params["filename"]),
         now=run.now(),
         choices=choices_of(run.params),
+        key=f"import:{run.job.id}",
     )
     counts = tally.counts
     run.report(
@@ -90,6 +93,9 @@ def _import_batch(
             "repeated": counts[Verdict.REPEATED],
             "bad": counts[Verdict.BAD],
             "ownerless": tally.ownerless,
+            "tags_put": tally.tagged.count,
+            "tags_local": tally.tagged.local,
+            "tags_nobody": tally.tagged.nobody,
         }
     )
     bad = [[row.line, row.reason] for row in judged if row.verdict is Verdict.BAD]
@@ -106,8 +112,9 @@ def _close(run: Run, sheet: Sheet, parts: int) -> None:
         bad = [
             line for piece in files.pieces(session, run.job.id, FileKind.WORK) for line in json.loads(piece)
         ]
-    content = _failed(sheet, dict(bad)) if bad else b""
-    filename = f"{str(run.params['filename']).rsplit('.', 1)[0]}-失败.xlsx"
+    t = Words(run.params.get("lang", "zh"))
+    content = _failed(t, sheet, dict(bad)) if bad else b""
+    filename = t("import_failed_file", name=str(run.params["filename"]).rsplit(".", 1)[0])
     with run.write() as session:
         if content:
             files.save(session, run.job, FileKind.FAILED, filename, content, now=run.now())
@@ -118,15 +125,18 @@ def _close(run: Run, sheet: Sheet, parts: int) -> None:
         run.progress(session, done=len(sheet.rows), total=len(sheet.rows), cursor=cursor)
 
 
-def _failed(sheet: Sheet, reasons: Mapping[int, str]) -> bytes:
-    """The rows as they came, each with its reason: mended, the workbook can be imported again."""
+def _failed(t: Words, sheet: Sheet, reasons: Mapping[int, str]) -> bytes:
+    """The rows as they came, each with its reason: mended, the workbook can be imported again.
+
+    In the language of whoever started it; the rows that were bad are kept in Chinese until then.
+    """
     target = io.BytesIO()
     rows = (
-        imports.failed_row(sheet, Judged(line, cells, Verdict.BAD, reasons[line]), whole=True)
+        imports.failed_row(sheet, Judged(line, cells, Verdict.BAD, shown(t, reasons[line])), whole=True)
         for line, cells in sheet.rows
         if line in reasons
     )
-    workbook.write(target, imports.failed_header(sheet, whole=True), rows)
+    workbook.write(target, imports.failed_header(sheet, t("import_reason"), whole=True), rows)
     return target.getvalue()
 
 

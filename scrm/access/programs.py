@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from scrm.access.scope import Actor, actor_of, limit_to
 from scrm.accounts import tokens
 from scrm.accounts.models import Account, ApiToken, Staff, StaffStatus
+from scrm.accounts.roles import ASSIGN
 
 # Who sees only some customers does no work that counts or changes those of all: not through a program either.
 _OF_ALL = frozenset(("channels.write", "settings.write", "jobs.write"))
@@ -28,6 +29,13 @@ class Program:
             return scope in self.token.scopes
         far_enough = self.person.sees is None or scope not in _OF_ALL
         return far_enough and self.person.may(scope)
+
+    def speaks_for(self, staff_id: str) -> bool:
+        """Whether it writes in a member's name: its person's, or theirs whom one with ``contacts.assign`` sees."""
+        if self.person is None or staff_id == self.person.staff_id:
+            return True
+        within_reach = self.person.sees is None or staff_id in self.person.sees
+        return within_reach and self.person.may(ASSIGN)
 
     def limit(self, session: Session) -> None:
         """From now on this session knows only what the program may see."""

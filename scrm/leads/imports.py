@@ -1,23 +1,26 @@
 """Contacts from a file: what becomes of each row, and the file of those that failed. Writes nothing: ``making`` does.
 
 A phone number is what makes a person: a row whose number came earlier in the file is repeated, one whose number a
-contact has is known.
+contact has is known. Where that contact is out of reach of whoever imports, the row is bad: nothing of them is told or
+changed, and nobody gets a second contact with the number.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
 from scrm import seal
 from scrm.channels.models import Channel
 from scrm.contacts.models import Contact, ContactIdentity, IdentityKind
 from scrm.contacts.queries import phone_digits
+from scrm.leads.carrying import Tagged
 from scrm.leads.sheets import (
     BATCH,
     COLUMNS,
@@ -63,6 +66,10 @@ Rows = Sequence[tuple[int, list[str]]]  # line numbers and cells
 LONGEST = {"name": 128, "company": 128, "remark": 500}
 PHONE_WANTED = "手机号不正确：应为 1 开头的 11 位大陆手机号，或以 + 开头的国际号码"
 
+HIDDEN = "这个手机号已属于一位您无权查看的客户，没有导入；需要时请联系管理员"
+
+_contacts = cast("Table", Contact.__table__)  # not narrowed: a number is one person's, whoever may see them
+_identities = cast("Table", ContactIdentity.__table__)
 _MAINLAND = re.compile(r"(?:(?:\+|00)?86)?(1[3-9]\d{9})")
 _INTERNATIONAL = re.compile(r"(?:\+|00)([1-9]\d{6,14})")  # ITU-T E.164: at most 15 digits
 _SEPARATORS = re.compile(r"[ \-().（）\u00a0]")
@@ -99,7 +106,7 @@ class Judged:
     reason: str = ""
     lead: Lead | None = None
     channel_id: str | None = None
-    contact_id: str | None = None  # who has the number
+    contact_id: str | None = None  # who has the number, where they may be seen
 
 
 @dataclass
@@ -110,6 +117,7 @@ class Tally:
     created: int = 0
     updated: int = 0
     ownerless: int = 0
+    tagged: Tagged = field(default_factory=Tagged)
 
     @property
     def total(self) -> int:
@@ -167,7 +175,8 @@ def judge_batch(session: Session, sheet: Sheet, rows: Rows, seen: set[str]) -> l
     leads = [lead for _, _, lead in read if isinstance(lead, Lead)]
     holders = _holders(session, {lead.phone for lead in leads})
     channels = _channels(session, {lead.channel for lead in leads if lead.channel})
-    return [_judge(line, cells, lead, seen, holders, channels) for line, cells, lead in read]
+    visible = set(session.scalars(select(Contact.id).where(Contact.id.in_(set(holders.values())))))
+    return [_judge(line, cells, lead, seen, holders, visible, channels) for line, cells, lead in read]
 
 
 def _judge(
@@ -176,6 +185,7 @@ def _judge(
     lead: Lead | str,
     seen: set[str],
     holders: Mapping[str, str],
+    visible: Container[str],
     channels: Mapping[str, str],
 ) -> Judged:
     if isinstance(lead, str):
@@ -186,6 +196,8 @@ def _judge(
         return Judged(line, cells, Verdict.REPEATED, lead=lead)
     seen.add(lead.phone)
     holder = holders.get(lead.phone)
+    if holder is not None and holder not in visible:
+        return Judged(line, cells, Verdict.BAD, HIDDEN)
     verdict = Verdict.KNOWN if holder else Verdict.GOOD
     return Judged(
         line, cells, verdict, lead=lead, channel_id=channels.get(lead.channel or ""), contact_id=holder
@@ -193,15 +205,16 @@ def _judge(
 
 
 def _holders(session: Session, phones: set[str]) -> dict[str, str]:
-    """Number → the contact that has it; looked up by blind index."""
+    """Number → the contact that has it, also one that the session does not show; looked up by blind index."""
     by_index = {seal.ring().blind_index(phone): phone for phone in phones}
     if not by_index:
         return {}
-    owned = select(Contact.phone_index, Contact.id).where(Contact.phone_index.in_(by_index))
-    named = select(ContactIdentity.value, ContactIdentity.contact_id).where(
-        ContactIdentity.kind == IdentityKind.PHONE, ContactIdentity.value.in_(by_index)
+    owner, named = _contacts.c, _identities.c
+    owned = select(owner.phone_index, owner.id).where(owner.phone_index.in_(by_index))
+    known = select(named.value, named.contact_id).where(
+        named.kind == IdentityKind.PHONE, named.value.in_(by_index)
     )
-    found = (row for query in (named, owned) for row in session.execute(query))
+    found = (row for query in (known, owned) for row in session.execute(query))
     return {by_index[index]: key for index, key in found if index}
 
 
@@ -212,13 +225,13 @@ def _channels(session: Session, names: set[str]) -> dict[str, str]:
     return dict(iter(rows))
 
 
-def failed_header(sheet: Sheet, *, whole: bool = False) -> list[str]:
-    """The first line of the file of failures: the columns as they came, and the reason.
+def failed_header(sheet: Sheet, reason: str = REASON_COLUMN, *, whole: bool = False) -> list[str]:
+    """The first line of the file of failures: the columns as they came, and that of the reason, one of ``REASONS``.
 
     Cells are made safe for CSV; ``whole``, as they came, for a workbook, whose texts are never formulas.
     """
     safe = str if whole else defused
-    return [*[safe(sheet.header[number]) for number in _kept(sheet)], REASON_COLUMN]
+    return [*[safe(sheet.header[number]) for number in _kept(sheet)], reason]
 
 
 def failed_row(sheet: Sheet, row: Judged, *, whole: bool = False) -> list[str]:

@@ -14,15 +14,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scrm import batch
-from scrm.accounts.models import Staff
 from scrm.contacts.models import Contact, ContactIdentity, IdentityKind, Stage
 from scrm.contacts.service import set_phone
 from scrm.dialects import insert_ignore
 from scrm.ids import new_id
+from scrm.leads.carrying import Wanted, tag_contacts
 from scrm.leads.imports import Judged, Tally, Verdict
 from scrm.routing import service as routing
-from scrm.tags.marking import set_tags
-from scrm.tags.models import TagSource
 from scrm.timeline import service as timeline
 
 
@@ -54,10 +52,12 @@ def create_batch(
     file: str,
     now: datetime,
     choices: Choices = Choices(),
+    key: str = "",
 ) -> None:
     """Create the contacts of the good rows, each with its timeline entry and owner, and count all rows.
 
-    The caller commits. A number that another process took meanwhile counts as known.
+    The caller commits. A number that another process took meanwhile counts as known. ``key`` names the import, where
+    there is more to tell it by than the file's name: a contact gets the tags of an import once.
     """
     # Instants that differ keep round robin turning: it goes by who was assigned last.
     good = [row for row in judged if row.verdict is Verdict.GOOD]
@@ -68,10 +68,14 @@ def create_batch(
         for row, contact in made:
             _tell(session, contact, row, actor=actor, file=file)
         tally.ownerless += len(made) - _own(session, made, choices, actor=actor, now=now)
-    _tag(session, [contact for _, contact in made], choices, actor=actor, unique=f"import:{file}", now=now)
+    tagged = [contact for _, contact in made]
     if choices.known is not Known.SKIP:
-        known = [row for row in judged if row.verdict is Verdict.KNOWN and row.contact_id]
-        tally.updated += _update(session, known, choices, actor=actor, now=now)
+        known = {row.contact_id: row for row in judged if row.verdict is Verdict.KNOWN and row.contact_id}
+        there = list(session.scalars(select(Contact).where(Contact.id.in_(known))))
+        tally.updated += _update(session, there, known, choices, actor=actor, now=now)
+        tagged += there
+    wanted = Wanted(choices.tag_ids, key or f"import:{file}", actor, now)
+    tally.tagged += tag_contacts(session, tagged, wanted)
     tally.created += len(made)
     for row in judged:
         tally.counts[row.verdict] += 1
@@ -155,38 +159,18 @@ def _own(session: Session, made: Made, choices: Choices, *, actor: str, now: dat
     )
 
 
-def _tag(
-    session: Session, contacts: Sequence[Contact], choices: Choices, *, actor: str, unique: str, now: datetime
-) -> None:
-    """Tag new contacts in their owners' names; WeCom, which does not know them yet, is not told."""
-    owned = [contact for contact in contacts if contact.owner_id] if choices.tag_ids else []
-    staff = {
-        row.id: row
-        for row in session.scalars(select(Staff).where(Staff.id.in_({one.owner_id for one in owned})))
-    }
-    for contact in owned:
-        owner = staff[str(contact.owner_id)]
-        set_tags(
-            session,
-            contact_id=contact.id,
-            staff_id=owner.id,
-            userid=owner.userid,
-            external_userid="",
-            tag_ids=choices.tag_ids,
-            source=TagSource.STAFF,
-            unique=unique,
-            now=now,
-            actor=actor,
-            push=False,
-        )
-
-
-def _update(session: Session, rows: Sequence[Judged], choices: Choices, *, actor: str, now: datetime) -> int:
-    """Write what the rows say into the contacts that have their numbers; how many changed."""
-    ids = {row.contact_id: row for row in rows}
-    contacts = list(session.scalars(select(Contact).where(Contact.id.in_(ids))))
+def _update(
+    session: Session,
+    contacts: Sequence[Contact],
+    rows: Mapping[str, Judged],
+    choices: Choices,
+    *,
+    actor: str,
+    now: datetime,
+) -> int:
+    """Write what the rows (contact id → row) say into the contacts that have their numbers; how many changed."""
     handed = [one for one in contacts if _gets_owner(one, choices)]
-    changed = {one.id: _change(one, ids[one.id], choices) for one in contacts}
+    changed = {one.id: _change(one, rows[one.id], choices) for one in contacts}
     if choices.owner_id:
         routing.assign_many(session, handed, choices.owner_id, actor=actor, now=now)
     for contact in handed:

@@ -71,10 +71,11 @@ def owe(
     contact_id: str | None = None,
     caused_by: int | None = None,
     deadline: datetime | None = None,
+    not_before: datetime | None = None,
 ) -> None:
     """As ``enqueue``, for those who do not ask whether it was new: a batch writes all its calls together."""
     row = _owed(command, now=now, contact_id=contact_id, caused_by=caused_by)
-    batch.insert(session, OutboxCall, row | {"expires_at": deadline})
+    batch.insert(session, OutboxCall, row | {"available_at": not_before or now, "expires_at": deadline})
     session.info[OWED_WELCOME if command.priority == 0 else OWED] = True
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from scrm import batch
 from scrm.accounts.models import Staff, StaffStatus
 from scrm.contacts.models import Contact, Relation, RelationState
 from scrm.db import affected
+from scrm.errors import Conflict, NotFound
 from scrm.ids import new_id
 from scrm.tasks.models import Task, TaskSource, TaskState
-from scrm.tasks.service import check_order
+from scrm.tasks.service import check_order, get_task
 from scrm.timeline import service as timeline
 
 Fill = Callable[[Contact, Staff], list[dict[str, Any]]]
@@ -54,9 +56,13 @@ class Giver:
 
 @dataclass(frozen=True)
 class Given:
-    """Contact id → its new task, and why there is none for others; those of ``already`` had theirs before."""
+    """Contact id → its new task, and why there is none for others; those of ``already`` had theirs before.
+
+    ``counts``: staff id → how many tasks that member got.
+    """
 
     tasks: Mapping[str, str]
+    counts: Mapping[str, int]
     refused: Mapping[str, Refusal]
     already: Collection[str]
 
@@ -79,6 +85,7 @@ def give_tasks(
     known = set(session.scalars(select(Task.key).where(Task.key.in_(keys.values()))))
     already = {contact_id for contact_id in keys if keys[contact_id] in known}
     tasks: dict[str, str] = {}
+    counts: Counter[str] = Counter()
     refused: dict[str, Refusal] = {}
     with batch.collect(session):
         for contact_id in dict.fromkeys(contact_ids):
@@ -93,22 +100,42 @@ def give_tasks(
             tasks[contact_id] = _write(
                 session, contact, rep, order, giver=giver, key=keys[contact_id], now=now
             )
-    return Given(tasks, refused, already)
+            counts[rep.id] += 1
+    return Given(tasks, counts, refused, already)
 
 
 def withdraw(
     session: Session, contact_ids: Sequence[str], *, key: str, actor: str, now: datetime
 ) -> list[str]:
     """Close those of the tasks given with ``key`` that are still open; whose they were. The timeline tells it."""
-    of_key = Task.key.in_([_key(key, contact_id) for contact_id in contact_ids])
+    return _close(session, Task.key.in_([_key(key, contact_id) for contact_id in contact_ids]), actor, now)
+
+
+def withdraw_one(session: Session, task_id: str, *, giver: Giver, now: datetime) -> Task:
+    """Take back a task that was given and is still open; one that was taken back or skipped stays so.
+
+    Raises NotFound for any but a given task of somebody within the giver's reach, Conflict for one that is done.
+    """
+    task = get_task(session, task_id)
+    if task.source is not TaskSource.MANAGER or not (giver.sees is None or task.staff_id in giver.sees):
+        raise NotFound("task_not_given", "没有安排过这个待办，或您无权撤回")
+    _close(session, Task.id == task_id, giver.name, now)
+    session.refresh(task)
+    if task.state is TaskState.DONE:
+        raise Conflict("task_done", "这个待办已完成，不能撤回")
+    return task
+
+
+def _close(session: Session, which: ColumnElement[bool], actor: str, now: datetime) -> list[str]:
+    """Skip the open ones of these tasks; whose they were. The timeline tells it."""
     mark = {"state": TaskState.SKIPPED, "closed_at": now, "closed_by": actor[:128]}
-    closed = update(Task).where(of_key, Task.state == TaskState.OPEN).values(**mark)
+    closed = update(Task).where(which, Task.state == TaskState.OPEN).values(**mark)
     # Closed first, read then: of what a rep does at the same moment nothing untrue is told.
     if not affected(session.execute(closed.execution_options(synchronize_session=False))):
         return []
     ours = select(Task.id, Task.contact_id, Task.title, Staff.name).join(Staff, Staff.id == Task.staff_id)
     marked = (Task.state == TaskState.SKIPPED, Task.closed_at == now, Task.closed_by == actor[:128])
-    found = session.execute(ours.where(of_key, *marked)).all()
+    found = session.execute(ours.where(which, *marked)).all()
     with batch.collect(session):
         for task_id, contact_id, title, name in found:
             detail = {"staff": name, "title": title, "task_id": task_id}

@@ -41,6 +41,15 @@ def last_moment(now: datetime, tz: tzinfo) -> datetime:
     return datetime.combine(now.astimezone(tz).date(), CLOSES, tz)
 
 
+def next_moment(now: datetime, tz: tzinfo) -> datetime:
+    """From when on a message may arrive: at once, or when the next day opens."""
+    local = now.astimezone(tz)
+    if OPENS <= local.time() < CLOSES:
+        return now
+    day = local.date() + timedelta(days=local.time() >= CLOSES)
+    return datetime.combine(day, OPENS, tz)
+
+
 def due_reminders(session: Session, *, now: datetime, tz: tzinfo) -> list[Reminder]:
     """What members are to be told now, and were perhaps told before (``unique`` says). Nothing outside working time."""
     local = now.astimezone(tz)

@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import select
 
 from benchmarks.population import Population, channel_id, contact_id, staff_id, tag_id
 from benchmarks.scale import PAGE, QUESTIONS, World
@@ -24,10 +25,14 @@ from scrm.inbox import service as inbox
 from scrm.outbox import service as outbox
 from scrm.reports import changes
 from scrm.reports import channels as report
+from scrm.tasks.models import Task, TaskState
+from scrm.tasks.queries import TaskFilter, count_tasks, list_by_due, list_tasks
+from scrm.tasks.reminders import due_reminders
 from tests.plans import Recorder, whole_reads
 
 pytestmark = [pytest.mark.every_engine, pytest.mark.timeout(600)]  # the first of each engine fills a database
 
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 SIZE, WAITING = 10_000, 2_000
 
 
@@ -139,9 +144,43 @@ def test_a_claim_reads_neither_the_history_nor_the_backlog(world: World, now, cl
     assert not any(read.is_sorted_after for read in due)
 
 
+TASKS: dict[str, Callable[[World], TaskFilter]] = {
+    "rep": lambda world: TaskFilter([staff_id(1)], state=TaskState.OPEN, due_before=world.population.now),
+    "rep_done": lambda world: TaskFilter(
+        [staff_id(1)], state=TaskState.DONE, closed_from=world.population.now - timedelta(days=7)
+    ),
+    "contact": lambda _: TaskFilter(contact_id=contact_id(7), state=TaskState.OPEN),
+}
+
+
+@pytest.mark.parametrize("which", TASKS)
+@pytest.mark.parametrize("read_by", [list_by_due, list_tasks, count_tasks])
+def test_tasks_of_a_rep_or_a_customer_are_sought(world: World, which: str, read_by: Callable[..., object]):
+    assert read(world, lambda session: read_by(session, TASKS[which](world))) == []
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["first", "deep"])
+def test_all_tasks_are_read_newest_first_along_their_key(world: World, deep: bool):
+    with world.database.read() as session:
+        newest = list(session.scalars(select(Task.id).order_by(Task.id.desc()).limit(PAGE)))
+    before = newest[-1] if deep else None
+    with world.database.read() as session, Recorder(session) as recorder:
+        assert list_tasks(session, TaskFilter(), before=before, limit=PAGE)
+        ((_, plan),) = recorder.plans()
+
+    assert plan
+    assert all(read.index and not read.is_sorted_after for read in plan), plan
+
+
+def test_what_members_are_reminded_of_is_sought(world: World):
+    for hour in (9, 15):
+        at = world.population.now.astimezone(SHANGHAI).replace(hour=hour, minute=30)
+        assert read(world, lambda session, at=at: due_reminders(session, now=at, tz=SHANGHAI)) == []
+
+
 @pytest.mark.parametrize("which", ["one", "compare"])
 def test_no_report_reads_a_whole_table_of_customers(world: World, now, which: str):
-    period = {"start": now.date() - timedelta(days=30), "end": now.date(), "tz": ZoneInfo("Asia/Shanghai")}
+    period = {"start": now.date() - timedelta(days=30), "end": now.date(), "tz": SHANGHAI}
     if which == "one":
         found = read(world, lambda session: report.channel_stats(session, channel_id(1), **period))
     else:

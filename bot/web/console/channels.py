@@ -94,8 +94,7 @@ def answer(visit: Visit, rows: Sequence[ChannelRow], period: Period) -> str:
     if not brought:
         return t("channels_nothing", period=when) if rows else t("channels_lead")
     new = sum(row.figures.new for row in brought)
-    key = "channels_answer" if len(brought) > 1 else "channels_answer_one"
-    said = t(key, period=when, n=len(brought), new=figures.count(new, t))
+    said = t("channels_answer", period=when, n=len(brought), new=figures.count(new, t))
     priced = [row for row in brought if row.cost_fen and row.figures.cost_per_contact_fen is not None]
     if not priced or not sees_costs(visit):
         return said + t("full_stop")

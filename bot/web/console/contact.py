@@ -22,7 +22,7 @@ from scrm.accounts.roles import ASSIGN
 from scrm.contacts.models import RelationState, Stage
 from scrm.contacts.queries import ContactCard, load_cards
 from scrm.contacts.service import get_contact
-from scrm.errors import Invalid, Refused
+from scrm.errors import Conflict, Invalid, Refused
 from scrm.followups.queries import list_followups
 from scrm.followups.service import MAX_CONTENT, MAX_NEXT_STEP, add_followup
 from scrm.ids import new_id, new_token
@@ -31,11 +31,12 @@ from scrm.routing.queries import list_assignments
 from scrm.tags.by_hand import change_tags
 from scrm.tags.models import Tag, TagSource
 from scrm.tags.queries import list_groups
+from scrm.tasks.service import get_task
 from scrm.timeline.rules import STAGES
 
 LARGEST_FORM = 64 * 1024
 OWNERS_SHOWN = 20
-DONE = ("followup", "stage", "tag", "owner", "task")
+DONE = ("followup", "stage", "tag", "owner", "task", "withdrawn")
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,10 @@ def register(console: Console) -> None:
     def give_task(visit: Visit, contact_id: str) -> Response:
         request.max_content_length = LARGEST_FORM
         return _give_task(visit, contact_id)
+
+    @console.post("/tasks/<task_id>/withdraw", ASSIGN)
+    def withdraw_task(visit: Visit, task_id: str) -> Response:
+        return _withdraw_task(visit, task_id)
 
     @console.post("/contacts/<contact_id>/tags", "tags.write")
     def change_tags_of(visit: Visit, contact_id: str) -> Response:
@@ -170,7 +175,9 @@ def _acts(visit: Visit, session: Session, card: ContactCard) -> dict[str, Any]:
         "is_me": me is not None,
         "reps": owner.choices(visit, session) if may_assign else [],
         "offers": giving.offers(visit, session) if may_assign else None,
-        "tasks": tasks.cards(visit, session, open_tasks, acts=lambda _task: False),
+        "tasks": tasks.cards(
+            visit, session, open_tasks, acts=lambda task: may_assign and giving.can_withdraw(visit, task)
+        ),
         "task_reps": giving.reps(visit, card, me),
     }
 
@@ -309,7 +316,20 @@ def _give_task(visit: Visit, contact_id: str) -> Response:
     except Invalid as error:
         again = Attempt(task=giving.read(request.form), task_errors=dict(error.fields))
         return _show(visit, contact_id, again, 422)
+    visit.site.wake()
     return _go(visit, contact_id, done="task")
+
+
+def _withdraw_task(visit: Visit, task_id: str) -> Response:
+    """Back to the customer's page, whatever became of it."""
+    with visit.read() as session:
+        contact_id = get_task(session, task_id).contact_id
+    try:
+        with visit.write() as session:
+            giving.withdraw(visit, session, task_id)
+    except Conflict as error:
+        return _show(visit, contact_id, Attempt(problem=said(error, visit.t)), 409)
+    return _go(visit, contact_id, done="withdrawn")
 
 
 def _change_tags(visit: Visit, contact_id: str) -> Response:

@@ -137,8 +137,16 @@ class Visit(Screen):
         """What tells this page's forms from those of others: kept while one is shown again."""
         return request.form.get(NONCE_FIELD, "")[:LONGEST_NONCE] or new_token(12)
 
+    def renew_form(self) -> None:
+        """What was sent is done: the form of the page that tells so is another one."""
+        self.nonce = new_token(12)
+
     def may(self, permission: str) -> bool:
         return self.actor.may(permission)
+
+    def sees_staff(self, staff_id: str) -> bool:
+        """Whether the visitor sees this member's customers."""
+        return self.actor.sees is None or staff_id in self.actor.sees
 
     def role_name(self) -> str:
         return self.t.of(ROLE_NAMES, self.actor.role)

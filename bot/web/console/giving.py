@@ -24,8 +24,11 @@ from scrm.library.models import FolderKind
 from scrm.library.queries import Which, search
 from scrm.library.ready import TEAM, Choice, compose, fill_for
 from scrm.library.rules import TEXT_MAX
-from scrm.tasks.giving import Giver, Order, give_tasks
-from scrm.tasks.service import MAX_TITLE
+from scrm.tasks.giving import Giver, Order, give_tasks, withdraw_one
+from scrm.tasks.models import Task as TaskRow
+from scrm.tasks.models import TaskSource, TaskState
+from scrm.tasks.notices import App, Gift, tell_of_task
+from scrm.tasks.service import MAX_TITLE, get_task
 
 OFFERED = 100  # replies and materials, the most used first
 LONGEST_KEY = 64
@@ -148,6 +151,7 @@ def give(visit: Visit, session: Session, card: ContactCard, me: Staff | None) ->
         raise Invalid("task_invalid", wrong, {"staff": wrong})
     if contact_id in given.already:  # the form was sent twice
         return
+    _tell(visit, session, session.get_one(TaskRow, given.tasks[contact_id]), staff)
     visit.record(
         session,
         "task:given",
@@ -158,3 +162,24 @@ def give(visit: Visit, session: Session, card: ContactCard, me: Staff | None) ->
         staff=staff.userid,
         due=task.due_at.isoformat(),
     )
+
+
+def _tell(visit: Visit, session: Session, row: TaskRow, staff: Staff) -> None:
+    site = visit.site
+    token = site.links.sign_link(row.contact_id, staff.userid, visit.now)
+    url = f"{site.base_url}/sidebar/contacts/{row.contact_id}?token={token}"
+    gift = Gift(row.title, row.due_at, visit.actor.name, visit.actor.staff_id, unique=row.id)
+    tell_of_task(session, row, staff, App(site.platform.agent_id, site.tz, url), gift, now=visit.now)
+
+
+def can_withdraw(visit: Visit, row: TaskRow) -> bool:
+    """Whether it was given, to somebody whose customers the visitor sees."""
+    return row.source is TaskSource.MANAGER and visit.sees_staff(row.staff_id)
+
+
+def withdraw(visit: Visit, session: Session, task_id: str) -> None:
+    """Take back a task, and the deed in the audit trail. Raises NotFound, Conflict."""
+    is_open = get_task(session, task_id).state is TaskState.OPEN
+    row = withdraw_one(session, task_id, giver=giver(visit), now=visit.now)
+    if is_open:
+        visit.record(session, "task:withdrawn", "contact", row.contact_id, task=row.id, title=row.title)

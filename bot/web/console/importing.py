@@ -224,7 +224,12 @@ def _start(visit: Visit, job_id: int) -> Response:
         form = _read(visit, session, sheet, request.form)
         ready = not form.wrong and not sheet.with_columns(form.columns).missing
         if ready:
-            jobs.submit(session, job_id, {**form.choices, "columns": form.columns}, now=visit.now)
+            jobs.submit(
+                session,
+                job_id,
+                {**form.choices, "columns": form.columns, "lang": visit.t.language},
+                now=visit.now,
+            )
             visit.record(
                 session,
                 "contacts:import_started",
@@ -258,7 +263,7 @@ def _read(visit: Visit, session: Session, sheet: Sheet, given: Mapping[str, Any]
     known, stage = str(given.get("known", Known.SKIP)), str(given.get("stage", Stage.LEAD))
     tags = given.getlist("tag") if hasattr(given, "getlist") else []
     staff = find_staff(session, owner) if owner else None
-    if owner and staff is None:
+    if owner and (staff is None or not visit.sees_staff(staff.id)):
         wrong["owner"] = visit.t("import_owner_gone")
     if channel and session.get(Channel, channel) is None:
         wrong["channel"] = visit.t("import_channel_gone")

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from bot.web.bidi import plain
 from bot.web.console import settings
 from bot.web.console.door import Console, Visit, see_other
+from bot.web.console.once import made_once
 from bot.web.console.refusals import said
 from bot.web.console.staff_page import session_of
 from bot.web.contact.forms import clean
@@ -58,28 +59,20 @@ def _declare_list(console: Console) -> None:
 
     @console.post("/settings/people", ACCOUNTS_WRITE)
     def account_make(visit: Visit) -> Response:
-        username, role = clean(request.form.get("username", "")).strip(), request.form.get("role", "")
-        if role not in [*Role]:
-            return _list(visit, username=username, problem=visit.t("people_wrong_role"))
-        try:
-            with visit.write() as session:
-                made = people.create_account(
-                    session, username, Role(role), by=_me(visit, session), now=visit.now
-                )
-                visit.record(session, "account:created", "account", made[0].id, username=username, role=role)
-        except (Invalid, Conflict, Refused) as error:
-            return _list(visit, username=username, problem=said(error, visit.t))
-        return _list(visit, secret=Secret(username, made[1]))
+        return _make(visit)
 
     @console.post("/settings/people/member", ACCOUNTS_WRITE)
     def account_of_member(visit: Visit) -> Response:
-        with visit.write() as session:
+        def make() -> str:
             staff = get_staff(session, request.form.get("staff", ""))
             account = logins.account_of_staff(session, staff, now=visit.now)
-            visit.record(
-                session, "account:created", "account", account.id, userid=staff.userid, role=account.role
-            )
-        return see_other(visit.url("account_page", account_id=account.id))
+            told = {"userid": staff.userid, "role": account.role}
+            visit.record(session, "account:created", "account", account.id, **told)
+            return account.id
+
+        with visit.write() as session:
+            account_id = made_once(visit, session, "member", make)
+        return see_other(visit.url("account_page", account_id=account_id))
 
 
 def _declare_account(console: Console) -> None:
@@ -116,6 +109,31 @@ def _declare_account(console: Console) -> None:
     @console.post("/settings/people/<account_id>/logout", ACCOUNTS_WRITE)
     def account_logout(visit: Visit, account_id: str) -> Response:
         return _end(visit, account_id, request.form.get("login", ""))
+
+
+def _make(visit: Visit) -> Response:
+    """A local account, once; its password is shown to whom it was made for, and to nobody again."""
+    username, role = clean(request.form.get("username", "")).strip(), request.form.get("role", "")
+    if role not in [*Role]:
+        return _list(visit, username=username, problem=visit.t("people_wrong_role"))
+    password = ""
+
+    def make() -> str:
+        nonlocal password
+        by = _me(visit, session)
+        account, password = people.create_account(session, username, Role(role), by=by, now=visit.now)
+        visit.record(session, "account:created", "account", account.id, username=username, role=role)
+        return account.id
+
+    try:
+        with visit.write() as session:
+            account_id = made_once(visit, session, "account", make)
+    except (Invalid, Conflict, Refused) as error:
+        return _list(visit, username=username, problem=said(error, visit.t))
+    visit.renew_form()
+    if not password:
+        return _list(visit, made_before=(account_id, username))
+    return _list(visit, secret=Secret(username, password))
 
 
 def _me(visit: Visit, session: Session) -> Account:
@@ -159,7 +177,15 @@ def _end(visit: Visit, account_id: str, login_id: str) -> Response:
     return see_other(visit.url("account_page", account_id=account_id, done="logout"))
 
 
-def _list(visit: Visit, *, username: str = "", problem: str = "", secret: Secret | None = None) -> Response:
+def _list(
+    visit: Visit,
+    *,
+    username: str = "",
+    problem: str = "",
+    secret: Secret | None = None,
+    made_before: tuple[str, str] | None = None,
+) -> Response:
+    """The accounts; ``made_before``: id and name of one that the same form had made before."""
     q = clean(request.args.get("q", "")).strip()[:LONGEST]
     with visit.read() as session:
         found = people.list_accounts(session, words=q, after=request.args.get("after", ""), limit=PAGE + 1)
@@ -177,6 +203,7 @@ def _list(visit: Visit, *, username: str = "", problem: str = "", secret: Secret
         username=username,
         problem=problem,
         secret=secret,
+        made_before=made_before,
     )
 
 

@@ -12,6 +12,7 @@ from bot.web.bidi import plain
 from bot.web.console import settings
 from bot.web.console.door import Console, Visit, see_other
 from bot.web.console.logs import need_whole_reach
+from bot.web.console.once import made_once
 from bot.web.console.refusals import said
 from bot.web.contact.forms import clean
 from bot.web.times import Moment
@@ -82,21 +83,29 @@ def _make(visit: Visit) -> Response:
     days = form.get("days", type=int) or 0
     person = clean(form.get("person", "")).strip()[:LONGEST]
     draft = Draft(clean(form.get("name", "")).strip(), form.get("role", ""), days, person)
+    plaintext = ""
+
+    def make() -> str:
+        nonlocal plaintext
+        row, plaintext = tokens.create_token(
+            session,
+            name=draft.name,
+            role=draft.role,
+            ttl=timedelta(days=min(days, 10_000)),
+            now=visit.now,
+            person=person,
+        )
+        told = {"name": row.name, "role": row.role, "days": days}
+        visit.record(session, "token:created", "token", row.id, **told, person=person)
+        return row.id
+
     try:
         with visit.write() as session:
-            row, plaintext = tokens.create_token(
-                session,
-                name=draft.name,
-                role=draft.role,
-                ttl=timedelta(days=min(days, 10_000)),
-                now=visit.now,
-                person=person,
-            )
-            told = {"name": row.name, "role": row.role, "days": days}
-            visit.record(session, "token:created", "token", row.id, **told, person=person)
+            made_once(visit, session, "token", make)
     except Invalid as error:
         return _page(visit, replace(draft, problem=_told(visit, error)))
-    return _page(visit, Draft(), made=row.name, plaintext=plaintext)
+    visit.renew_form()
+    return _page(visit, Draft(), made=draft.name, plaintext=plaintext)
 
 
 def _told(visit: Visit, error: Invalid) -> str:
@@ -107,6 +116,7 @@ def _told(visit: Visit, error: Invalid) -> str:
 
 
 def _page(visit: Visit, draft: Draft, *, made: str = "", plaintext: str = "") -> Response:
+    """The tokens; one that was ``made`` now with its plaintext, without where the same form had made it before."""
     with visit.read() as session:
         rows = tokens.list_tokens(session)
         ids = {row.account_id for row in rows if row.account_id}

@@ -76,7 +76,7 @@ def _saved(screen: Screen, session: Session, visitor: Visitor, latest: Followup 
 
 def _stage(screen: Screen, visitor: Visitor) -> Toast:
     contact, before = visitor.card.contact, request.args.get("before", "")
-    text = screen.t("done_stage", stage=screen.t.of(STAGES, contact.stage.value))
+    text = screen.t("stage_is_now", stage=screen.t.of(STAGES, contact.stage.value))
     if before not in list(Stage) or before == contact.stage:
         return Toast(text)
     return Toast(text, screen.url("move_contact_stage", contact_id=contact.id), [("stage", before)])

@@ -45,7 +45,8 @@
     return left;
   };
   const say = (count) => {
-    button.textContent = count ? hint.dataset.news.replace("{n}", count > 99 ? "99+" : count) : hint.dataset.changed;
+    const news = count === 1 ? hint.dataset.newsOne : hint.dataset.news.replace("{n}", count > 99 ? "99+" : count);
+    button.textContent = count ? news : hint.dataset.changed;
     button.hidden = false;
   };
   const settle = (left, version, page, count) => {

@@ -45,7 +45,7 @@
   found.addEventListener("htmx:afterSwap", () => {
     choose(hits()[0]);
     input.setAttribute("aria-expanded", "true");
-    said.textContent = said.dataset.text.replace("{n}", hits().length);
+    said.textContent = hits().length === 1 ? said.dataset.one : said.dataset.text.replace("{n}", hits().length);
   });
   palette.addEventListener("close", () => input.setAttribute("aria-expanded", "false"));
 })();

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from scrm.accounts.roles import EXPORT, Reach, Role
+from scrm.accounts.roles import ASSIGN, EXPORT, Reach, Role
 from tests.bot.access.asking import Asking, Changes, text_of
+from tests.bot.access.walk import API
 from tests.bot.access.world import FAR, MARKS, MINE, NEAR, SEEN, Kind, World
 from tests.bot.web.console.test_import import Works
 
@@ -105,6 +106,37 @@ def test_a_form_that_names_what_is_out_of_reach_changes_nothing(
         status = asking.open(method, url, form).status_code
         assert status in REFUSED, (url, form, status)
         assert changes.taken() == [], (url, form)
+
+
+# --- in whose name a program writes that acts for a person
+
+NAMED = (
+    ("/contacts/{contact}/followups", {"kind": "note", "content": "x"}),
+    ("/followups/{followup}/comments", {"text": "x"}),
+    ("/tasks", {"contact": "{contact}", "title": "x", "due_at": "2026-11-25T10:00:00+08:00"}),
+)
+
+
+@pytest.mark.parametrize(("role", "reach"), PEOPLE)
+def test_a_persons_program_writes_in_no_name_that_is_not_theirs_to_give(
+    world: World, changes: Changes, role: Role, reach: Reach
+):
+    asking = Asking(world, role, reach)
+    ids = {kind: world.id(Kind(kind), MINE) for kind in ("contact", "followup")}
+    changes.taken()
+    for (path, fields), place in combined(NAMED, MARKS):
+        body = {name: value.format(**ids) for name, value in fields.items()}
+        answer = asking.open(
+            "POST", f"{API}{path.format(**ids)}", {**body, "staff": world.people[place].userid}
+        )
+        gives = world.may(ASSIGN) and place in SEEN[reach]
+        if world.may("followups.write") and (place == MINE or gives):
+            assert answer.status_code == 201, (path, place, answer.text)
+            assert changes.taken()
+            continue
+        code = "not_in_their_name" if world.may("followups.write") else "forbidden"
+        assert (answer.status_code, answer.json["error"]["code"]) == (403, code), (path, place)
+        assert changes.taken() == [], (path, place)
 
 
 # --- exports

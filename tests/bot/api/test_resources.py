@@ -7,6 +7,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from scrm.accounts.models import Setting
 from scrm.channels.models import MediaFile
@@ -449,6 +450,19 @@ def test_task_is_given_done_and_opened_again(world, make):
     assert world.post(f"{path}/reopen").json["state"] == "open"
     later = (world.now + timedelta(days=2)).isoformat()
     assert world.post(f"{path}/postpone", {"due_at": later}).json["due_at"].startswith("2026-11-25")
+
+
+def test_the_rep_is_told_of_a_task_that_a_program_gives_once_for_its_key(world, make):
+    contact = make.contact(staff=make.staff())
+    for _ in range(2):
+        due = (world.now + timedelta(days=1)).isoformat()
+        body = {"contact": contact.id, "staff": "wangmin", "title": "发资料", "due_at": due}
+        assert world.post("/tasks", body, headers={"Idempotency-Key": "k1"}).status_code == 201
+
+    with world.database.read() as session:
+        told = session.scalars(select(OutboxCall).where(OutboxCall.command_kind == "NotifyStaff")).all()
+    assert [row.command["userid"] for row in told] == ["wangmin"]
+    assert told[0].command["description"].startswith("发资料\n")
 
 
 def test_tasks_are_listed_by_rep_customer_state_and_time(world, make):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from scrm.access.scope import Actor, limit_to
+from scrm.accounts.roles import Role
 from scrm.contacts.models import Contact, ContactIdentity
 from scrm.contacts.queries import phone_digits
+from scrm.contacts.service import set_phone
 from scrm.errors import Conflict, Invalid
 from scrm.leads.service import ContactChange, change_contact, create_lead
 from scrm.timeline.models import TimelineEntry
@@ -45,6 +48,18 @@ def test_the_same_number_in_another_form_is_the_same(session, now):
     lead(session, now, phone="13800000000")
     with pytest.raises(Conflict):
         lead(session, now, name="韩梅梅", phone="+86 138 0000 0000")
+
+
+def test_the_number_of_a_customer_out_of_reach_is_taken_too(session, now):
+    hidden = Contact(name="别人的", created_at=now)
+    set_phone(hidden, "13800000000")  # as kept before numbers had identities
+    session.add(hidden)
+    session.flush()
+    limit_to(session, Actor("a", "李四", Role.SALES, None, frozenset()))
+
+    with pytest.raises(Conflict) as refused:
+        lead(session, now, phone="13800000000")
+    assert "别人的" not in refused.value.message
 
 
 def test_a_number_that_was_given_up_is_free_again(session, now):

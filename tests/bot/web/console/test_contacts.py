@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.web.console import sheet
+from bot.web.console.contact import DONE
 from bot.web.contact import reveal
 from scrm import seal
 from scrm.accounts.roles import Role
@@ -371,6 +372,14 @@ def test_what_is_wrong_with_a_follow_up_is_said_and_nothing_is_lost(desk: Desk, 
     assert deeds(desk, "followup:written") == []
 
 
+@pytest.mark.parametrize("done", DONE)
+def test_what_was_done_is_told_on_the_page_one_is_led_to(desk: Desk, enter: Enter, done: str):
+    page = enter(Role.ADMIN).get(f"{page_of(desk.contact)}?done={done}")
+
+    assert page.status_code == 200
+    assert '<p class="alert alert-success" role="status">' in page.text
+
+
 def test_the_stage_changes_and_says_by_whom(desk: Desk, enter: Enter):
     browser = enter(Role.SALES, staff=desk.rep)
 
@@ -487,7 +496,7 @@ def test_names_remarks_and_notes_of_strangers_stay_text(desk: Desk, enter: Enter
 def test_the_list_is_there_in_english(desk: Desk, enter: Enter):
     page = enter(Role.ADMIN).get(f"{PATH}?lang=en&stage=lead").text
 
-    assert "1 contacts fit" in page
+    assert "1 contact fits" in page
     people = ("李雷", "李", "上海展会", "王敏", "中文", "上海远航物流有限公司")
     assert Desk.found(r"[\u4e00-\u9fff]+", Desk.without(page, *people)) == []
 

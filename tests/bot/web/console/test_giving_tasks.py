@@ -23,6 +23,7 @@ from scrm.contacts.models import Contact
 from scrm.jobs.models import Job
 from scrm.library.folders import Hand
 from scrm.library.models import FolderKind
+from scrm.outbox.models import OutboxCall
 from scrm.tasks.models import Task, TaskSource, TaskState
 from scrm.timeline.models import TimelineEntry
 from scrm.timeline.rules import title
@@ -327,6 +328,125 @@ def test_given_to_many_and_taken_back_as_far_as_nobody_did_them(
     assert "已修改 1 位，本来如此 1 位" in browser.get(undone.location).text
     assert browser.post(f"{undone.location}/undo").status_code == 403
     assert rows(desk, AuditEntry)[-1].detail == {"undone": rows(desk, Job)[0].id}
+
+
+def notices(desk: Desk) -> list[OutboxCall]:
+    return [row for row in rows(desk, OutboxCall) if row.command_kind == "NotifyStaff"]
+
+
+def test_the_rep_is_told_of_a_task_at_once_and_once(desk: Desk, enter: Enter):
+    browser = enter(Role.ADMIN)
+    for _ in range(2):
+        browser.post(f"{page_of(desk)}/tasks", {**FORM, "nonce": "n1"})
+
+    (call,) = notices(desk)
+    command = call.command
+    assert (command["userid"], command["title"]) == ("wangmin", "新待办：李雷")
+    assert command["description"] == "发报价\nadmin 安排，11-24 09:30 之前"
+    assert f"/sidebar/contacts/{desk.contact.id}?token=" in command["url"]
+    assert (call.available_at, call.contact_id) == (desk.now, desk.contact.id)
+    browser.post(f"{page_of(desk)}/tasks", {**FORM, "nonce": "n2"})
+    assert len(notices(desk)) == 2
+
+
+def test_nobody_is_told_what_they_gave_themselves_or_while_on_leave(desk: Desk, enter: Enter):
+    enter(Role.MANAGER, staff=desk.rep).post(f"{page_of(desk)}/tasks", FORM)
+    with desk.product.database.write() as session:
+        session.get(Staff, desk.rep.id).on_leave = True
+    enter(Role.ADMIN).post(f"{page_of(desk)}/tasks", FORM)
+
+    assert len(rows(desk, Task)) == 2
+    assert notices(desk) == []
+
+
+@pytest.mark.parametrize(
+    ("at", "told_at"),
+    [("07:59", "23 08:00"), ("08:00", "23 08:00"), ("20:59", "23 20:59"), ("21:00", "24 08:00")],
+)
+def test_nobody_is_disturbed_at_night(desk: Desk, enter: Enter, at: str, told_at: str):
+    zone = desk.product.corp.tz
+    desk.now = datetime.fromisoformat(f"2026-11-23T{at}").replace(tzinfo=zone).astimezone(UTC)
+    enter(Role.ADMIN).post(f"{page_of(desk)}/tasks", FORM)
+
+    (call,) = notices(desk)
+    assert f"{call.available_at.astimezone(zone):%d %H:%M}" == told_at
+    assert f"{call.expires_at.astimezone(zone):%d %H:%M}" == f"{told_at[:2]} 21:00"
+
+
+def test_each_rep_hears_once_of_all_that_a_deed_on_many_gave(
+    desk: Desk, enter: Enter, work: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(deeds, "CHUNK", 2)
+    colleague = desk.staff("zhangsan", "张三")
+    for n in range(3):
+        desk.customer(f"客户{n}")
+    desk.add(Contact(name="张三的", owner_id=colleague.id, created_at=desk.now))
+    real, calls = deeds.give_tasks, []
+
+    def break_once(*given: Any, **more: Any) -> Any:
+        calls.append(1)
+        made = real(*given, **more)
+        if len(calls) == 3:
+            raise RuntimeError
+        return made
+
+    monkeypatch.setattr(deeds, "give_tasks", break_once)
+    enter(Role.ADMIN).post(f"{BULK}/start", {**FORM, "all": "on", "deed": "task", "staff": ""})
+    work()
+    assert notices(desk) == []
+    desk.now += timedelta(minutes=1)
+    work()
+
+    told_of = {row.command["userid"]: row.command["title"] for row in notices(desk)}
+    assert told_of == {"wangmin": "4 个新待办", "zhangsan": "1 个新待办"}
+    assert len(notices(desk)) == 2
+    assert notices(desk)[0].command["url"].endswith("/sidebar/home")
+
+
+def test_one_task_is_taken_back_from_the_customers_page(desk: Desk, enter: Enter):
+    browser = enter(Role.ADMIN)
+    browser.post(f"{page_of(desk)}/tasks", FORM)
+    (task,) = rows(desk, Task)
+    place = f"/console/tasks/{task.id}/withdraw"
+    assert place in browser.get(page_of(desk)).text
+
+    answers = [browser.post(place) for _ in range(2)]
+
+    assert {answer.location.partition("?")[0] for answer in answers} == {page_of(desk)}
+    (task,) = rows(desk, Task)
+    assert (task.state, task.closed_by) == (TaskState.SKIPPED, "account:admin")
+    assert told(desk) == ["给王敏安排了待办：发报价", "撤回了给王敏的待办：发报价"]
+    page = browser.get(answers[0].location).text
+    assert "待办已撤回" in page
+    assert place not in page
+    assert [row.action for row in rows(desk, AuditEntry)].count("task:withdrawn") == 1
+
+
+def test_what_is_done_or_was_not_given_or_is_out_of_reach_is_not_taken_back(desk: Desk, enter: Enter):
+    colleague = desk.staff("zhangsan", "张三")
+    desk.relate(desk.contact, colleague)
+    admin = enter(Role.ADMIN)
+    due = {"due_at": desk.now + timedelta(days=1), "created_at": desk.now, "contact_id": desk.contact.id}
+    of = {
+        source: desk.add(Task(staff_id=desk.rep.id, title=source.value, source=source, **due))
+        for source in (TaskSource.OWN, TaskSource.FOLLOWUP, TaskSource.MANAGER)
+    }
+    given = f"/console/tasks/{of[TaskSource.MANAGER].id}/withdraw"
+    page = admin.get(page_of(desk)).text
+    assert re.findall(r"/console/tasks/\w+/withdraw", page) == [given]
+    assert admin.post(f"/console/tasks/{of[TaskSource.OWN].id}/withdraw").status_code == 404
+    manager = enter(Role.MANAGER, staff=colleague, reach=Reach.OWN)  # sees the contact, not 王敏
+    assert given not in manager.get(page_of(desk)).text
+    assert manager.post(given).status_code == 404
+    assert enter(Role.SALES, staff=desk.staff("li", "李四")).post(given).status_code == 403
+    with desk.product.database.write() as session:
+        session.get(Task, of[TaskSource.MANAGER].id).state = TaskState.DONE
+
+    answer = admin.post(given)
+
+    assert answer.status_code == 409
+    assert "这个待办已完成，不能撤回" in answer.text
+    assert TaskState.SKIPPED not in {row.state for row in rows(desk, Task)}
 
 
 def test_tasks_go_with_the_customers_that_get_another_owner(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from scrm.accounts.models import Account, ApiToken
 from scrm.accounts.roles import Role
 from scrm.audit.models import AuditEntry
 from scrm.jobs.models import Job
@@ -61,6 +62,51 @@ def test_what_a_form_makes_it_makes_once(desk: Desk, enter: Enter, name: str) ->
     assert browser.post(address, {**form, differs: "csv"}).status_code == 303
     assert count(desk, model) == before[0] + 2
     assert nonces(browser.get(page).text) != {nonce}
+
+
+SECRET = re.compile(r"<code data-secret>([^<]+)</code>")
+SETTINGS = "/console/settings"
+
+
+@pytest.mark.parametrize(
+    ("address", "fields", "name", "model"),
+    [
+        (f"{SETTINGS}/tokens", {"role": "readonly", "days": "30"}, "name", ApiToken),
+        (f"{SETTINGS}/people", {"role": "sales"}, "username", Account),
+    ],
+    ids=["token", "account"],
+)
+def test_what_has_a_secret_is_made_once_and_its_secret_shown_once(
+    desk: Desk, enter: Enter, address: str, fields: dict[str, str], name: str, model: type
+) -> None:
+    browser = enter(Role.ADMIN)
+    (nonce,) = nonces(browser.get(address).text)
+    form = {**fields, name: "erp", "nonce": nonce}
+    before = count(desk, model), count(desk, AuditEntry)
+
+    first, again = browser.post(address, form), browser.post(address, form)
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    (secret,) = SECRET.findall(first.text)
+    assert secret not in again.text
+    assert SECRET.findall(again.text) == []
+    assert "「erp」已经创建过了" in again.text
+    assert (count(desk, model), count(desk, AuditEntry)) == (before[0] + 1, before[1] + 1)
+    assert len(nonces(first.text) | nonces(again.text) | {nonce}) == 3  # each page has a form of its own
+    assert SECRET.findall(browser.post(address, {**form, name: "crm"}).text)
+    assert count(desk, model) == before[0] + 2
+
+
+def test_the_account_of_a_member_is_made_once(desk: Desk, enter: Enter) -> None:
+    browser = enter(Role.ADMIN)
+    (nonce,) = nonces(browser.get(f"{SETTINGS}/people").text)
+    form = {"staff": desk.rep.id, "nonce": nonce}
+    before = count(desk, AuditEntry)
+
+    first, again = (browser.post(f"{SETTINGS}/people/member", form) for _ in "12")
+
+    assert (first.status_code, first.location) == (303, again.location)
+    assert count(desk, AuditEntry) == before + 1
 
 
 def test_a_bulk_deed_is_started_once_and_shows_its_job_again(desk: Desk, enter: Enter) -> None:

@@ -198,5 +198,5 @@ def test_300_tags_are_shown_in_pages_with_few_statements_and_found_by_search(des
 def test_the_page_is_there_in_english(desk: Desk, admin: Browser):
     a_tag(desk, "hot")
     page = admin.get("/console/tags?lang=en").text
-    assert "tag groups" in page
+    assert "1 tag group, 1 tag" in page
     assert "Same in WeCom" in page
