@@ -19,7 +19,8 @@ from bot.app import build
 from bot.config import ConfigError, load_config
 from bot.scheduler.jobs import JOBS
 from bot.station import Station
-from bot.workers.messages import DRAIN, QUEUES, RUN_JOB, make_celery
+from bot.workers.broker import make_celery
+from bot.workers.messages import DRAIN, QUEUES, RUN_JOB
 
 try:
     config = load_config()

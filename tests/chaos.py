@@ -55,6 +55,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=8.0, help="new customers per second")
     parser.add_argument("--seed", type=int, default=random.randrange(2**31))
     chosen = parser.parse_args()
+    Rig.is_forked = False
     print(f"chaos, embedded on SQLite: --seed {chosen.seed} --kills {chosen.kills}", flush=True)
     with tempfile.TemporaryDirectory() as home:
         verdict = run(Path(home), seed=chosen.seed, kills=chosen.kills, rate=chosen.rate, report=True)

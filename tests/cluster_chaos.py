@@ -179,6 +179,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(2**31))
     parser.add_argument("--keep", action="store_true", help="leave the logs and the sandbox's ledger behind")
     chosen = parser.parse_args()
+    ClusterRig.is_forked = False
     print(
         f"chaos, a cluster on {chosen.engine}: --seed {chosen.seed} --blows {chosen.blows} --rate {chosen.rate}",
         flush=True,

@@ -6,7 +6,6 @@ every process -> database_net -> the database, -> redis_net -> a Redis of our ow
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections import Counter
@@ -19,6 +18,7 @@ from sqlalchemy.engine import make_url
 
 from tests.deploy.proxy import RoundRobin
 from tests.fault_proxy import FaultProxy
+from tests.forked import Forked, kill_session
 from tests.private_servers import PrivateRedis
 from tests.rig import Rig, Through
 from tests.stand import free_port
@@ -48,7 +48,7 @@ class ClusterRig(Rig):
     """``with ClusterRig(home, database=url) as rig``, then ``rig.start_all()``. The judge reads ``url`` directly."""
 
     def __init__(self, home: Path, *, database: str) -> None:
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, Forked | subprocess.Popen[bytes]] = {}
         self._starts: Counter[str] = Counter()
         self._ports = {role: free_port() for role in WEBS}
         self._servers = ExitStack()
@@ -138,7 +138,7 @@ class ClusterRig(Rig):
     def _signal(self, role: str, number: signal.Signals) -> int:
         child = self.processes.pop(role)
         if child.poll() is None:
-            os.killpg(child.pid, number)
+            kill_session(child) if number == signal.SIGKILL else child.send_signal(number)
         return child.wait(40)
 
     def heal(self) -> None:

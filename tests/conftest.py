@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from argon2 import PasswordHasher
@@ -19,6 +21,7 @@ from hypothesis import HealthCheck, settings
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from sqlalchemy.orm import Session
+from werkzeug.routing import Rule
 
 from scrm import seal
 from scrm.accounts import logins
@@ -50,10 +53,26 @@ class KeptTemplates(BytecodeCache):
         self._kept[bucket.key] = bucket.bytecode_to_string()
 
 
-# What only costs time: passwords are hashed as weakly as argon2id allows, and a template is compiled once, not for each
-# application; files that are not about power cuts lie in memory.
+class KeptRule(Rule):
+    """A route whose builders of addresses are compiled once, for all applications of this process."""
+
+    _kept: ClassVar[dict[Any, Callable[..., tuple[str, str]]]] = {}
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        key = (self.rule, append_unknown, tuple(self._trace), repr(self.defaults))
+        if key not in self._kept:
+            self._kept[key] = super()._compile_builder(append_unknown)
+        return self._kept[key]
+
+
+# What only costs time: passwords are hashed as weakly as argon2id allows; templates and routes are compiled once, not
+# for each application; files that are not about power cuts lie in memory; and bytecode is kept, whatever the
+# environment says: without it each worker compiles all tests again, and each process that a test starts all of ours.
 logins._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": KeptTemplates()}
+Flask.url_rule_class = KeptRule
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 RING = seal.Keyring(["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="])  # the one tests.stand configures too
 
@@ -86,13 +105,36 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("engine", marked, indirect=True)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests about SQLite itself where another engine is chosen."""
-    if config.getoption("database") in (None, "sqlite"):
-        return
-    about_sqlite = [item for item in items if item.get_closest_marker("sqlite")]
-    config.hook.pytest_deselected(items=about_sqlite)
-    items[:] = [item for item in items if not item.get_closest_marker("sqlite")]
+    """Leave out tests about SQLite itself where another engine is chosen; group and order the others."""
+    if config.getoption("database") not in (None, "sqlite"):
+        about_sqlite = [item for item in items if item.get_closest_marker("sqlite")]
+        config.hook.pytest_deselected(items=about_sqlite)
+        items[:] = [item for item in items if not item.get_closest_marker("sqlite")]
+    for item in items:
+        group = _group(item)
+        if group and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(group))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=_patience, reverse=True)
+
+
+def _group(item: pytest.Item) -> str:
+    """Tests that share what their module makes once, for one engine, run in one worker: else each worker makes it."""
+    shared = getattr(item, "_fixtureinfo", None)
+    scopes = {found[-1].scope for found in shared.name2fixturedefs.values()} if shared else set()
+    if "module" not in scopes:
+        return ""
+    engine = item.callspec.params.get("engine", "") if hasattr(item, "callspec") else ""
+    return f"{item.nodeid.partition('::')[0]} {engine}".strip()
+
+
+def _patience(item: pytest.Item) -> tuple[float, bool]:
+    """The longer a test may take, the earlier it starts, groups before single tests: no worker is busy last alone."""
+    limit = item.get_closest_marker("timeout")
+    seconds = limit.args[0] if limit and limit.args else float(item.config.getini("timeout") or 0)
+    return float(seconds), item.get_closest_marker("xdist_group") is not None
 
 
 @pytest.fixture(autouse=True)

@@ -7,13 +7,13 @@ fails the test loudly.
 from __future__ import annotations
 
 import functools
-import multiprocessing
 import os
 import threading
 from collections.abc import Callable
-from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any
+
+from tests.forked import Forked
 
 KILLED = 137
 
@@ -30,19 +30,8 @@ POINTS: dict[str, tuple[str, str | None, str, str]] = {
 }
 
 
-def serve(config: Path, log: Path, point: str, detail: str, skip: int) -> None:
-    """The child. Dies at ``point`` with the row after ``skip`` others; ``detail`` must be in its kind or API."""
-    with log.open("ab", buffering=0) as out:
-        os.dup2(out.fileno(), 1)
-        os.dup2(out.fileno(), 2)
-    if point:
-        _arm(point, detail, skip)
-    from bot.cli import main
-
-    main(["--config", str(config), "serve"])
-
-
 def _arm(point: str, detail: str, skip: int) -> None:
+    """In the child: die at ``point`` with the row after ``skip`` others; ``detail`` must be in its kind or API."""
     module_name, class_name, name, when = POINTS[point]
     owner: Any = __import__(module_name, fromlist=["*"])
     if class_name is not None:
@@ -79,16 +68,7 @@ def _subjects(argument: Any) -> list[str]:
     return [str(name) for name in named if name][:1]
 
 
-@functools.cache
-def _context() -> ForkServerContext:
-    """A server that has imported the product and forks a child in milliseconds."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bot.cli", "bot.commands.serve", "tests.crashing"])
-    return context
-
-
-def start(config: Path, log: Path, point: str = "", detail: str = "", skip: int = 0) -> ForkServerProcess:
+def start(config: Path, log: Path, point: str = "", detail: str = "", skip: int = 0) -> Forked:
     """Start the child; its exit code is ``KILLED`` when it died at the point."""
-    child = _context().Process(target=serve, args=(config, log, point, detail, skip), daemon=True)
-    child.start()
-    return child
+    prepare = functools.partial(_arm, point, detail, skip) if point else None
+    return Forked(("-m", "bot", "--config", str(config), "serve"), log, prepare=prepare)

@@ -94,14 +94,16 @@ class Server:
         self._is_postgresql = kind == "postgresql"
         self._made: list[str] = []
         self._shared: Database | None = None
+        self._revision: str | None = None
 
     def fresh(self, home: Path) -> str:
-        if self._shared is not None and not _is_whole(self._shared):
+        if self._shared is not None and not self._is_whole(self._shared):
             self._shared.dispose()
             self._shared = None
         if self._shared is None:
             self._shared = Database(self.empty(home))
             runner.upgrade(self._shared)
+            self._revision = runner.current(self._shared)
         with self._shared.write_connection() as connection:
             _delete_all(connection)
         return self._shared.engine.url.render_as_string(hide_password=False)
@@ -119,6 +121,14 @@ class Server:
             self._shared.dispose()
         for name in self._made:
             self._run(f"DROP DATABASE {name}" + (" WITH (FORCE)" if self._is_postgresql else ""))
+
+    def _is_whole(self, database: Database) -> bool:
+        """Whether no test has dropped a table, or said that the migrations are elsewhere."""
+        with database.engine.connect() as connection:
+            if not Base.metadata.tables.keys() <= set(inspect(connection).get_table_names()):
+                return False
+            said = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+            return said == self._revision
 
     def _run(self, statement: str) -> None:
         engine = create_engine(self._admin, isolation_level="AUTOCOMMIT")
@@ -172,12 +182,6 @@ def make_template(path: Path) -> Path:
         with database.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     return path
-
-
-def _is_whole(database: Database) -> bool:
-    """Whether no test has dropped a table."""
-    with database.engine.connect() as connection:
-        return Base.metadata.tables.keys() <= set(inspect(connection).get_table_names())
 
 
 def _delete_all(connection: Connection) -> None:

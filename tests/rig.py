@@ -1,4 +1,4 @@
-"""The product and the sandbox as real processes with files of their own, to be killed; ``tests.judge`` judges."""
+"""The product and the sandbox as processes with files of their own, to be killed; ``tests.judge`` judges."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from scrm.db import Database
 from scrm.inbox.models import EventState, InboxEvent
 from scrm.outbox.models import CallState, OutboxCall
 from scrm.sync import service as sync
+from tests.forked import Forked, kill_session
 from tests.stand import BOX, free_port
 
 CALLBACK_ATTEMPTS, CALLBACK_SPACING_S = (
@@ -67,6 +68,7 @@ class Rig:
     """``with Rig(home) as rig``: the sandbox runs and a channel exists; ``rig.start()`` starts the product."""
 
     box_options: ClassVar[Mapping[str, Any]] = {}  # of the sandbox, over those that follow
+    is_forked: ClassVar[bool] = True  # else each process imports all by itself
 
     def __init__(
         self,
@@ -96,8 +98,8 @@ class Rig:
             )
             + more
         )
-        self._box: subprocess.Popen[bytes] | None = None
-        self._served: subprocess.Popen[bytes] | None = None
+        self._box: Forked | subprocess.Popen[bytes] | None = None
+        self._served: Forked | subprocess.Popen[bytes] | None = None
         self._http = requests.Session()
         self._http.trust_env = False
 
@@ -128,9 +130,11 @@ class Rig:
 
     def _spawn(
         self, name: str, *arguments: str, env: Mapping[str, str] | None = None
-    ) -> subprocess.Popen[bytes]:
-        log = (self.home / f"{name}.log").open("ab")
-        with log:
+    ) -> Forked | subprocess.Popen[bytes]:
+        path = self.home / f"{name}.log"
+        if self.is_forked:
+            return Forked(arguments, path, env)
+        with path.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, *arguments],
                 stdout=log,
@@ -184,7 +188,7 @@ class Rig:
     def kill(self) -> None:
         """SIGKILL, as a machine dies."""
         assert self._served is not None
-        os.killpg(self._served.pid, signal.SIGKILL)
+        kill_session(self._served)
         self._served.wait(30)
         self._served = None
 
@@ -199,7 +203,7 @@ class Rig:
     def __exit__(self, *_: object) -> None:
         for child in (self._served, self._box):
             if child is not None and child.poll() is None:
-                os.killpg(child.pid, signal.SIGKILL)
+                kill_session(child)
                 child.wait(30)
         self._http.close()
         self.database.dispose()

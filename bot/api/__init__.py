@@ -45,7 +45,7 @@ def create_api(database: Database, *, clock: Clock, wake: Callable[[], None], co
         api.add_url_rule(
             route.path, route.name, view, methods=[route.method], provide_automatic_options=False
         )
-    docs.register(api, _docs_page())
+    docs.register(api, _docs_page)
     api.add_url_rule("/openapi.json", "openapi", _spec, methods=["GET"])
     api.add_url_rule("/", "root", _no_route, methods=METHODS, provide_automatic_options=False)
     api.add_url_rule("/<path:rest>", "fallback", _no_route, methods=METHODS, provide_automatic_options=False)
@@ -54,7 +54,7 @@ def create_api(database: Database, *, clock: Clock, wake: Callable[[], None], co
 
 @cache
 def openapi_document() -> dict[str, Any]:
-    """The OpenAPI document; the routes are fixed, so it is made once."""
+    """The OpenAPI document; the routes are fixed, so it is made once, when somebody asks: a start need not wait."""
     return openapi.build(list(all_routes()), prefix=PREFIX)
 
 

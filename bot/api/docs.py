@@ -1,8 +1,9 @@
-"""The documentation page: plain HTML made once from the OpenAPI document. No script, no network, strict CSP."""
+"""The documentation page: plain HTML made from the OpenAPI document. No script, no network, strict CSP."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ HEADERS = {
 }
 
 
-def register(api: APIBlueprint, page: str) -> None:
-    """Put the page and its style at ``docs`` and ``docs.css``."""
+def register(api: APIBlueprint, page: Callable[[], str]) -> None:
+    """Put the page and its style at ``docs`` and ``docs.css``. ``page`` is asked for at each visit."""
     style = (PAGES / "docs.css").read_text("utf-8")
-    api.add_url_rule("/docs", "docs", lambda: Response(page, headers=HEADERS, mimetype="text/html"))
+    api.add_url_rule("/docs", "docs", lambda: Response(page(), headers=HEADERS, mimetype="text/html"))
     api.add_url_rule("/docs.css", "docs_style", lambda: Response(style, headers=HEADERS, mimetype="text/css"))
 
 

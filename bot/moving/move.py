@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alembic.migration import MigrationContext
+from sqlalchemy import Table
 from sqlalchemy.engine import URL, Connection
 
 from bot.moving import source, target
@@ -57,7 +58,7 @@ def move(url: URL, to: URL, *, on_progress: OnProgress) -> Moved:
         try:
             resumed = target.prepare(database, identity(url))
             for table in raw_tables():
-                _copy(reading, database, table.name, on_progress)
+                _copy(reading, database, table, on_progress)
             compared = compare(reading, database, on_progress)
             moved = Moved(resumed, compared)
             if moved.same:
@@ -81,18 +82,17 @@ def _require_head(connection: Connection) -> None:
         raise MoveFailed("move_source_old", f"来源的结构是 {current or '空'}：请先运行 lianke migrate")
 
 
-def _copy(reading: Connection, database: Database, name: str, on_progress: OnProgress) -> None:
-    table = next(table for table in raw_tables() if table.name == name)
+def _copy(reading: Connection, database: Database, table: Table, on_progress: OnProgress) -> None:
     with database.engine.connect() as connection:
         so_far, done = target.reached(connection, table), count(connection, table)
     total = count(reading, table)
-    on_progress(name, done, total)
+    on_progress(table.name, done, total)
     if so_far.done:
         return
     for rows in chunks(reading, table, so_far.after):
         target.put(database, table, rows)
         done += len(rows)
-        on_progress(name, done, total)
+        on_progress(table.name, done, total)
     target.finish_table(database, table)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -34,10 +35,11 @@ MODULUS = 2**128
 Key = Sequence[Any]
 
 
-def raw_tables() -> list[Table]:
+@cache
+def raw_tables() -> tuple[Table, ...]:
     """Every table, those that others refer to first, with types that neither open nor seal a text."""
     metadata = MetaData()
-    return [
+    return tuple(
         Table(
             table.name,
             metadata,
@@ -47,7 +49,7 @@ def raw_tables() -> list[Table]:
             ),
         )
         for table in Base.metadata.sorted_tables
-    ]
+    )
 
 
 def _raw(column: Column[Any]) -> TypeEngine[Any]:
@@ -77,10 +79,11 @@ def count(connection: Connection, table: Table) -> int:
 def chunks(connection: Connection, table: Table, after: Key | None = None) -> Iterator[list[dict[str, Any]]]:
     """The rows behind a key, in the order of the primary key, a bounded number at a time."""
     files = any(isinstance(column.type, LargeBinary) for column in table.columns)
+    names = [column.name for column in table.columns]
     page = select(table).order_by(*table.primary_key.columns).limit(CHUNK_OF_FILES if files else CHUNK)
     while True:
         query = page if after is None else page.where(_behind(table, after))
-        rows = [dict(row) for row in connection.execute(query).mappings()]
+        rows = [dict(zip(names, row, strict=True)) for row in connection.execute(query)]
         if not rows:
             return
         yield rows
@@ -113,9 +116,7 @@ def checksum(connection: Connection, table: Table) -> tuple[int, str]:
 
 
 def _canonical(row: Mapping[str, Any]) -> bytes:
-    return json.dumps(
-        [row[name] for name in sorted(row)], ensure_ascii=False, sort_keys=True, default=_text
-    ).encode("utf-8", "surrogatepass")
+    return _JSON.encode([row[name] for name in sorted(row)]).encode("utf-8", "surrogatepass")
 
 
 def _text(value: object) -> str:
@@ -125,3 +126,6 @@ def _text(value: object) -> str:
     if isinstance(value, bytes):
         return hashlib.sha256(value).hexdigest()
     raise TypeError(type(value).__name__)
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=_text)

@@ -6,11 +6,8 @@ They hold no data and may be lost, late or doubled: what is to be done stands in
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import structlog
-from celery import Celery
-from kombu.transport.redis import Channel, Transport
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -27,55 +24,17 @@ QUEUES: Mapping[Queue, str] = {
     Queue.BACKGROUND: BACKGROUND,
 }
 DRAIN, RUN_JOB = "lianke.drain", "lianke.run_job"
-REDELIVER_SECONDS = 60  # of a message whose worker died; nothing waits for it
 TOLD_MS = 1_000  # one message is under way for so long at most; as long as workers rest between polls
 JOB_TOLD_MS = 60_000  # so a lost message delays a job by a minute
 CONNECT_SECONDS = 1.0
-
-
-class _Channel(Channel):  # type: ignore[misc, unused-ignore]
-    """Says when its connection is gone. kombu 5.7 stumbles there (AttributeError), which ends the worker.
-
-    It does so when a task ends after the broker was lost, and when it puts back what was not acknowledged; that comes
-    again by itself after REDELIVER_SECONDS.
-    """
-
-    do_restore = False
-
-    def _connparams(self, *arguments: Any, **options: Any) -> Any:
-        if self.connection is None or self.connection.client is None:
-            raise ConnectionError("the broker's connection is closed")
-        return super()._connparams(*arguments, **options)
-
-
-def make_celery(config: Config) -> Celery:
-    """Celery as we use it: late acknowledgement, one message at a time, no results, no countdowns."""
-    Transport.Channel = _Channel
-    made = Celery("lianke", broker=config.redis.url)
-    made.conf.update(
-        broker_connection_retry_on_startup=True,
-        broker_connection_max_retries=None,  # workers poll meanwhile
-        broker_connection_timeout=CONNECT_SECONDS,
-        broker_transport_options={
-            "visibility_timeout": REDELIVER_SECONDS,
-            "socket_connect_timeout": CONNECT_SECONDS,
-            "socket_keepalive": True,
-        },
-        task_acks_late=True,
-        task_reject_on_worker_lost=True,
-        task_ignore_result=True,
-        task_default_queue=BACKGROUND,
-        worker_prefetch_multiplier=1,
-        worker_hijack_root_logger=False,
-        timezone=config.app.timezone,
-    )
-    return made
 
 
 class Messages:
     """Sends them; for any process, after its last fork. Raises what Celery and Redis raise while Redis is away."""
 
     def __init__(self, config: Config) -> None:
+        from bot.workers.broker import make_celery  # noqa: PLC0415 - a tenth of every start, for clusters only
+
         self._celery = make_celery(config)
         self._redis = Redis.from_url(
             config.redis.url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=CONNECT_SECONDS

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from base64 import b64encode
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -36,9 +38,6 @@ SHORTEST = 10  # characters of a password
 LONGEST = 128
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 _hasher = PasswordHasher()  # argon2id with the library's current parameters (RFC 9106, low memory)
-_NOBODY = _hasher.hash(
-    secrets.token_urlsafe(16)
-)  # checked where there is no account, so that both take as long
 
 
 @dataclass(frozen=True)
@@ -83,12 +82,22 @@ def check_password(password: str) -> None:
 def find_by_password(session: Session, username: str, password: str) -> Account | None:
     """The live account of this name with this password; None for anything else, after the same work."""
     account = session.scalar(select(Account).where(Account.username == username))
-    known = account.password_hash if account is not None and account.password_hash else _NOBODY
+    known = account.password_hash if account is not None and account.password_hash else _nobody()
     try:
         _hasher.verify(known, password[:LONGEST])
     except (VerificationError, InvalidHashError):
         return None
     return account if account is not None and account.disabled_at is None else None
+
+
+def _nobody() -> str:
+    """A hash that no password has, checked where there is no account, so that both take as long. Costs no hashing."""
+    salt, tag = (
+        b64encode(secrets.token_bytes(size)).decode().rstrip("=")
+        for size in (_hasher.salt_len, _hasher.hash_len)
+    )
+    costs = f"m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${costs}${salt}${tag}"
 
 
 def change_password(session: Session, account: Account, password: str, *, keep: str, now: datetime) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests import crashing
+from tests.forked import Forked, kill_session
 from tests.judge import judge
 from tests.rig import Rig
 
@@ -39,9 +40,13 @@ def rig(tmp_path: pytest.TempPathFactory) -> Iterator[Rig]:
         child = crashing.start(made.config_path, made.home / "serve.log")
         made.until("the product answers", made.is_up, 60)
         made.make_channel()
-        child.kill()
-        child.join()
+        end(child)
         yield made
+
+
+def end(child: Forked) -> None:
+    kill_session(child)
+    child.wait(30)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -50,19 +55,17 @@ def test_nothing_is_lost_or_doubled_by_dying_at_every_point_in_turn(rig: Rig, se
     for point, detail in chance.sample(CASES, len(CASES)):
         log = rig.home / "serve.log"
         doomed = crashing.start(rig.config_path, log, point, detail, skip=chance.randrange(SCANS))
-        rig.until("it answers, or is dead already", lambda: rig.is_up() or not doomed.is_alive(), 60)  # noqa: B023
+        rig.until("it answers, or is dead already", lambda: rig.is_up() or doomed.poll() is not None, 60)  # noqa: B023
         for number in range(SCANS):
             rig.scan(f"{point} {detail} {number}")
-        doomed.join(60)
-        assert doomed.exitcode == crashing.KILLED, (point, detail)  # it did get there
+        assert doomed.wait(60) == crashing.KILLED, (point, detail)  # it did get there
 
     heir = crashing.start(rig.config_path, rig.home / "serve.log")
     try:
         rig.drain(120)
         verdict = judge(rig)
     finally:
-        heir.kill()
-        heir.join()
+        end(heir)
 
     assert verdict.wrong == [], verdict
     assert verdict.scans + verdict.undelivered == SCANS * len(CASES)

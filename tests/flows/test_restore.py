@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -15,6 +13,7 @@ import requests
 from sqlalchemy import func, select
 
 from scrm.outbox.models import CallState, OutboxCall
+from tests.forked import Forked
 from tests.rig import Rig
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
@@ -25,15 +24,10 @@ ONCE = ("externalcontact/send_welcome_msg", "message/send", "externalcontact/add
 
 def lianke(rig: Rig, *arguments: str, code: int = 0) -> str:
     """Run a command as a person would; what it said."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "bot", "--config", str(rig.config_path), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ran.returncode == code, ran.stdout + ran.stderr
-    return ran.stdout + ran.stderr
+    said = rig.home / f"{'-'.join(arguments[:2]).replace('/', '_')}-{time.monotonic_ns()}.txt"
+    ran = Forked(("-m", "bot", "--config", str(rig.config_path), *arguments), said)
+    assert ran.wait(60) == code, said.read_text()
+    return said.read_text()
 
 
 def effects(rig: Rig) -> list[dict[str, Any]]:

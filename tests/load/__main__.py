@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.databases import Files, Place, Server
 from tests.load import runs
 from tests.load.compare import show
+from tests.load.rig import LoadRig
 from tests.load.soak import soak
 
 ALL = [(kind, engine) for engine in ("postgresql", "mariadb") for kind in ("steady", "burst", "soak")]
@@ -35,6 +36,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=4000, help="soak: callbacks in that time")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
+    LoadRig.is_forked = False
     plan = ALL if chosen.all else [(chosen.kind, chosen.engine)]
     failed = 0
     for chosen.kind, chosen.engine in plan:

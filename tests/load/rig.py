@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import time
@@ -20,6 +19,7 @@ from redis import Redis
 from sqlalchemy import create_engine, make_url
 
 from tests.databases import REDIS_URL
+from tests.forked import Forked, kill_session
 from tests.load.crowd import CHANNELS, Crowd, staff_of_channel
 from tests.rig import Rig
 
@@ -104,7 +104,7 @@ class LoadRig(Channels, Rig):
         durable(database)
         super().__init__(home, database=database, more=MORE.format(redis=REDIS_URL))
         self.crowd = crowd
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, Forked | subprocess.Popen[bytes]] = {}
         with Redis.from_url(REDIS_URL) as redis:
             redis.flushdb()
 
@@ -146,7 +146,7 @@ class LoadRig(Channels, Rig):
 
     def __exit__(self, *error: object) -> None:
         for child in self.processes.values():
-            os.killpg(child.pid, signal.SIGKILL)
+            kill_session(child)
             child.wait(30)
         super().__exit__(*error)
 

@@ -14,7 +14,7 @@ from bot.config import Config
 from bot.demo.child import environment, last_words
 from bot.demo.cluster.places import ClusterPlaces
 from bot.demo.places import CannotStart
-from bot.workers.messages import make_celery
+from bot.workers.broker import make_celery
 
 REST = ("inbound", "outgoing", "background")
 REST_OPTIONS = tuple(part for queue in REST for part in ("--queue", queue))

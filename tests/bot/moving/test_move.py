@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -31,11 +29,14 @@ from migrations import runner
 from scrm import seal
 from scrm.accounts import service as accounts
 from scrm.db import Database
+from scrm.inbox import service as inbox
 from scrm.inbox.models import InboxEvent
+from scrm.inbox.service import Arrival
 from scrm.outbox import service as outbox
 from scrm.outbox.commands import FetchDepartments
 from scrm.outbox.models import OutboxCall
 from scrm.timeline.models import TimelineEntry
+from tests.forked import Forked
 from tests.servers import fresh_database
 
 AT = datetime(2026, 11, 23, 7, 30, 1, 23, tzinfo=UTC)
@@ -159,17 +160,31 @@ def _works(database: Database) -> None:
         assert session.scalar(select(func.max(OutboxCall.id))) == last + 1
 
 
-def test_sealed_texts_are_copied_unopened(source: URL, other_file: URL) -> None:
+def test_sealed_texts_are_copied_unopened(small: URL, other_file: URL, keyring: seal.Keyring) -> None:
+    # given an event whose payload is sealed
+    database = Database(str(small))
+    with database.write() as session:
+        inbox.record(session, [Arrival(source="t", kind="t", payload="<sealed/>", received_at=AT)])
+    database.dispose()
+
+    # when who moves it has no key for it
     seal.use(seal.Keyring(["a key that opens nothing of this"]))
+    moved = move(small, other_file, on_progress=silent)
 
-    assert move(source, other_file, on_progress=silent).same
+    # then it is there, and opens with its own
+    seal.use(keyring)
+    assert moved.same
+    target = Database(str(other_file))
+    with target.read() as session:
+        assert "<sealed/>" in session.scalars(select(InboxEvent.payload))
+    target.dispose()
 
 
-def test_a_killed_move_goes_on_where_it_was(source: URL, server: URL) -> None:
+def test_a_killed_move_goes_on_where_it_was(source: URL, server: URL, tmp_path: Path) -> None:
     # given a process that is killed in the middle of the largest table
     urls = [url.render_as_string(hide_password=False) for url in (source, server)]
-    command = [sys.executable, "-m", "bot", "migrate-data", "--from", urls[0], "--to", urls[1]]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = ["-m", "bot", "migrate-data", "--from", urls[0], "--to", urls[1]]
+    child = Forked(command, tmp_path / "killed.log")
     engine = create_engine(server, poolclass=NullPool)
     copied = _wait_for_rows(engine, child)
     child.send_signal(signal.SIGKILL)
@@ -186,7 +201,7 @@ def test_a_killed_move_goes_on_where_it_was(source: URL, server: URL) -> None:
     assert revision(server) == runner.head()
 
 
-def _wait_for_rows(engine: Any, child: subprocess.Popen[bytes]) -> int:
+def _wait_for_rows(engine: Any, child: Forked) -> int:
     """Until the timeline has some rows there; how many."""
     end = time.monotonic() + 60
     while time.monotonic() < end and child.poll() is None:

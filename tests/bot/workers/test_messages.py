@@ -9,7 +9,7 @@ import pytest
 from kombu import Connection, Message, Queue
 
 from bot.config import Config
-from bot.workers.messages import make_celery
+from bot.workers.broker import make_celery
 from tests.private_servers import PrivateRedis
 from tests.stand import config_for
 

@@ -105,6 +105,7 @@ class Machine(RuleBasedStateMachine):
     home: Path
     template: Path
     numbers: Iterator[int] = count()
+    judged: Counter[str]  # of all plans: themselves, and what they left, by state
 
     events = Bundle("events")
     claimed_events = Bundle("claimed_events")
@@ -455,6 +456,9 @@ class Machine(RuleBasedStateMachine):
                 assert effects[key] == 0, (call.id, key, call.state)
         self.nothing_happens_twice()
         self.lanes_keep_their_order()
+        self.judged.update(
+            ["plan", *(event.state for event in told), *(call.state for call in self.stand.calls())]
+        )
 
     @staticmethod
     def effect_of(call: OutboxCall) -> str | None:
@@ -470,10 +474,15 @@ class Machine(RuleBasedStateMachine):
 
 @pytest.mark.timeout(400)  # hundreds of plans, on a busy machine
 def test_inbox_and_outbox_under_crashes(migrated_file: Path, tmp_path: Path):
-    Machine.home, Machine.template = tmp_path, migrated_file
+    Machine.home, Machine.template, Machine.judged = tmp_path, migrated_file, Counter()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
     try:
         run_state_machine_as_test(Machine, settings=PROFILE)
     finally:
         structlog.reset_defaults()
+
+    # every plan came to its end and was judged there; work was done in them
+    assert Machine.judged["plan"] >= PROFILE.max_examples, Machine.judged
+    assert Machine.judged[EventState.DONE] > 0, Machine.judged
+    assert Machine.judged[CallState.SENT] > 0, Machine.judged

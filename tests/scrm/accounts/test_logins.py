@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from argon2 import extract_parameters
+from argon2.exceptions import VerifyMismatchError
 from sqlalchemy.orm import Session
 
 from scrm.accounts import logins
@@ -33,6 +35,14 @@ def test_only_the_right_password_opens_and_it_is_kept_as_argon2id(session: Sessi
     assert logins.find_by_password(session, "admin", PASSWORD) is account
     for name, password in (("admin", PASSWORD + " "), ("admin", ""), ("root", PASSWORD), ("", "")):
         assert logins.find_by_password(session, name, password) is None
+
+
+def test_a_name_that_is_nobodys_costs_a_guesser_the_same_work(account: Account):
+    nobody = logins._nobody()
+
+    assert extract_parameters(nobody) == extract_parameters(account.password_hash or "")
+    with pytest.raises(VerifyMismatchError):  # it is hashed and compared, not refused for its form
+        logins._hasher.verify(nobody, PASSWORD)
 
 
 def test_a_disabled_account_does_not_open(session: Session, account: Account):
