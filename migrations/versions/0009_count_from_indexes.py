@@ -1,4 +1,4 @@
-"""what channels and owners got is counted from indexes alone, without looking at the rows
+"""what channels and owners got is counted from indexes alone, and tasks of everybody are found by their state
 
 Revision ID: 0009
 Revises: 0008
@@ -19,11 +19,13 @@ depends_on = None
 def upgrade() -> None:
     create_index("scan", "ix_scan_channel_at", ["channel_id", "at", "is_new"])
     create_index("contact", "ix_contact_created_by", ["created_at", "id", "owner_id"])
+    create_index("task", "ix_task_state", ["state", "id"])
     op.drop_index("ix_scan_channel", table_name="scan")
     op.drop_index("ix_contact_created", table_name="contact")
 
 
 def downgrade() -> None:
+    op.drop_index("ix_task_state", table_name="task")
     create_index("contact", "ix_contact_created", ["created_at", "id"])
     create_index("scan", "ix_scan_channel", ["channel_id", "at"])
     op.drop_index("ix_contact_created_by", table_name="contact")

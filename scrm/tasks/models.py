@@ -41,6 +41,7 @@ class Task(Base):
     __table_args__ = (
         Index("ix_task_staff", "staff_id", "state", "due_at", "id"),
         Index("ix_task_contact", "contact_id", "state", "due_at", "id"),
+        Index("ix_task_state", "state", "id"),
     )
 
     id: Mapped[str] = id_column()
