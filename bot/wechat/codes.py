@@ -8,7 +8,6 @@ from typing import Any
 
 import segno
 import structlog
-import zxingcpp
 from PIL import Image, UnidentifiedImageError
 
 log = structlog.get_logger(__name__)
@@ -16,7 +15,6 @@ log = structlog.get_logger(__name__)
 MOST_PIXELS = 4_000_000  # WeCom's pictures have some 160,000
 LONGEST = 300  # characters: a code with more has modules too small for a card
 _LINK = re.compile(r"https?://[!-~]+")
-_KIND = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 _SCALE, _BORDER = 4, 4  # pixels a module, modules around: of the drawing that is read back
 
 
@@ -38,7 +36,7 @@ def read_code(picture: bytes) -> str | None:
 
 def count_codes(picture: Image.Image) -> int:
     """How many codes of any kind a phone may find in the picture."""
-    return len(zxingcpp.read_barcodes(_rows(picture.convert("L"))))
+    return len(_reader().read_barcodes(_rows(picture.convert("L"))))
 
 
 def make_code(text: str) -> segno.QRCode:
@@ -50,11 +48,18 @@ def _read(picture: Image.Image) -> str | None:
     """The text of the only code in the picture; what shines through is white."""
     sheet = Image.new("RGBA", picture.size, "white")
     sheet.alpha_composite(picture)
-    rows = _rows(sheet.convert("L"))
-    found: list[Any] = zxingcpp.read_barcodes(rows, formats=_KIND)
-    if len(found) != 1 or found[0].content_type != zxingcpp.ContentType.Text:
+    rows, zxing = _rows(sheet.convert("L")), _reader()
+    found: list[Any] = zxing.read_barcodes(rows, formats=zxing.BarcodeFormats(zxing.BarcodeFormat.QRCode))
+    if len(found) != 1 or found[0].content_type != zxing.ContentType.Text:
         return None
     return str(found[0].text) if found[0].bytes == found[0].text.encode() else None
+
+
+def _reader() -> Any:
+    """Loaded by who reads codes: it complains at the end of every process that has it (nanobind's leak warnings)."""
+    import zxingcpp  # noqa: PLC0415
+
+    return zxingcpp
 
 
 def _rows(shades: Image.Image) -> memoryview:

@@ -67,10 +67,11 @@ class WorkTime:
 
 def measure(session: Session, pairs: Sequence[Pair], tz: tzinfo) -> list[Wait]:
     """How long each waited, in this order; one query, for the corp's hours."""
+    hours = get_hours(session)  # of none too: what a page asks does not hang on what there is
     if not pairs:
         return []
     since, until = min(pair[0] for pair in pairs), max(pair[1] for pair in pairs)
-    work = WorkTime(get_hours(session), since, until, tz)
+    work = WorkTime(hours, since, until, tz)
     return [Wait(end - start, work.seconds(start, end) or end - start) for start, end in pairs]
 
 
