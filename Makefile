@@ -13,7 +13,7 @@ demo: ## start everything with demo data and the sandbox (PORT, SANDBOX_PORT)
 	@$(BOOT) run && exec $(BIN)/python -m bot demo $(ARGS)
 
 test: ## run all tests (ARGS="-k welcome" to choose)
-	@$(BOOT) dev && $(BIN)/python deploy/test_services.py && exec $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BOOT) dev && $(BIN)/python deploy/test_services.py && exec $(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 lint: ## formatting, lint, types, import contracts
 	@$(BOOT) dev && $(BIN)/ruff format --check && $(BIN)/ruff check && $(BIN)/mypy && $(BIN)/lint-imports --no-logo

@@ -107,7 +107,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests about SQLite itself where another engine is chosen; group and order the others."""
+    """Leave out tests about SQLite itself where another engine is chosen; group the others."""
     if config.getoption("database") not in (None, "sqlite"):
         about_sqlite = [item for item in items if item.get_closest_marker("sqlite")]
         config.hook.pytest_deselected(items=about_sqlite)
@@ -116,8 +116,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         group = _group(item)
         if group and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(group))
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=_patience, reverse=True)
 
 
 def _group(item: pytest.Item) -> str:
@@ -128,13 +126,6 @@ def _group(item: pytest.Item) -> str:
         return ""
     engine = item.callspec.params.get("engine", "") if hasattr(item, "callspec") else ""
     return f"{item.nodeid.partition('::')[0]} {engine}".strip()
-
-
-def _patience(item: pytest.Item) -> tuple[float, bool]:
-    """The longer a test may take, the earlier it starts, groups before single tests: no worker is busy last alone."""
-    limit = item.get_closest_marker("timeout")
-    seconds = limit.args[0] if limit and limit.args else float(item.config.getini("timeout") or 0)
-    return float(seconds), item.get_closest_marker("xdist_group") is not None
 
 
 @pytest.fixture(autouse=True)
