@@ -39,6 +39,8 @@ OTHERS = {
     "{} tags have that name: write it as group/tag": "two at least",
     "it has {} rows, {} are the most: split it": "more than the bound; the bound",
     "A code leads to at most {} members; {} are needed": "more than the bound",
+    "logo_file_hint": "bounds",
+    "Too small: the longer side needs {} pixels and has {} without its margins": "a bound",
     "{} redirects ({}), and WeCom does not follow": "an address",
 }  # fmt: skip
 
