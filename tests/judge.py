@@ -193,12 +193,15 @@ def _judge_order(seen: _Evidence, found: Verdict) -> None:
 
 
 def _judge_outcomes(seen: _Evidence, found: Verdict) -> None:
-    """Every call came to an end, or waits for a person where its class says that only a person can tell."""
+    """Every call came to an end, or waits for a person where its class says that only a person can tell.
+
+    Or where its sender died so often that no further process is risked for it.
+    """
     for call in seen.calls:
         what = f"call {call.id} {call.api} is {call.state}: {call.errcode} {call.reason}"
         if call.state is CallState.UNKNOWN and call.available_at is None:
             found.unknown.append(what)
-            if call.recovery not in MAY_STAY_UNKNOWN:
+            if call.recovery not in MAY_STAY_UNKNOWN and call.attempts < call.attempt_limit:
                 found.wrong.append(what)
         elif call.state is CallState.FAILED and call.errcode == NOT_RELATED and _has_ended(seen, call):
             continue

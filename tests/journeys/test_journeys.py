@@ -240,6 +240,7 @@ def test_a_customer_is_found_by_letters_from_anywhere(world: World, windows) -> 
     world.enter(desk)
     code = make_channel(world, desk, f"拼音{new_id()[-5:]}")
     scan(world, code, "欧阳娜娜")
+    until("the name is known", lambda: world.rest("GET", "/contacts?q=欧阳娜娜")["items"])
     desk.goto(f"{world.base}/console/audit")
     desk.keyboard.press("Control+k")
     expect(desk.locator(".palette")).to_be_visible()
