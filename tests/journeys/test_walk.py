@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page
 
-from tests.journeys.conftest import DESK, PHONE, SIDEBAR, Look, World, faults, shoot
+from tests.journeys.conftest import BEFORE_THE_IMPORT, DESK, PHONE, SIDEBAR, Look, World, faults, shoot
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600), pytest.mark.xdist_group("journeys")]
 # One desk and one phone, one language and theme each; LIANKE_ALL_LOOKS=1 walks the others too.
@@ -19,8 +18,6 @@ LOOKS = [Look(DESK, "zh-CN", "light"), Look(PHONE, "en-US", "dark")]
 if os.environ.get("LIANKE_ALL_LOOKS"):
     LOOKS += [Look(PHONE, "zh-CN", "dark"), Look(DESK, "en-US", "dark"), Look(PHONE, "en-US", "light")]
 MOST = 60
-# A journey imports thousands of customers who have no chat.
-BEFORE_THE_IMPORT = date.today() - timedelta(days=2)  # noqa: DTZ011 - of the demo, on this machine
 NOT_PAGES = re.compile(
     r"\.(csv|png|svg|zip|xlsx)(\?|$)|/(logout|changes|download|template|files)|[?&](lang|download)="
 )
