@@ -56,7 +56,7 @@ class Watch:
         self.session = session
         self.before = before
         self.touched: dict[Table, set[Key]] = defaultdict(set)
-        self.grown: dict[Table, int] = {}  # table with a counting key → the largest one committed
+        self.grown: dict[Table, Any] = {}  # table whose keys grow → the largest one committed; None of none
 
     def __enter__(self) -> Self:
         event.listen(self.session, "after_flush", self._flushed)
@@ -98,7 +98,7 @@ class Watch:
         if all(row.get(key.name) is not None for row in rows for key in keys):
             self.touched[table] |= {tuple(row[key.name] for key in keys) for row in rows}
         elif table not in self.grown:
-            self.grown[table] = self.before.scalar(select(func.max(keys[0]))) or 0
+            self.grown[table] = self.before.scalar(select(func.max(keys[0])))
 
     def _changing(self, statement: DMLWhereBase, parameters: Any) -> None:
         table = cast(Table, cast(Any, statement).table)
@@ -112,8 +112,8 @@ def changes_of(watch: Watch) -> list[Change]:
     """What differs from the committed state, table by table, new rows after changed ones."""
     for table, largest in watch.grown.items():
         (counter,) = table.primary_key.columns
-        fresh = watch.session.connection().execute(select(counter).where(counter > largest))
-        watch.touched[table] |= {tuple(row) for row in fresh}
+        fresh = select(counter) if largest is None else select(counter).where(counter > largest)
+        watch.touched[table] |= {tuple(row) for row in watch.session.connection().execute(fresh)}
     order = {table: number for number, table in enumerate(Base.metadata.sorted_tables)}
     found: list[Change] = []
     for table in sorted(watch.touched, key=lambda item: order.get(item, 0)):
