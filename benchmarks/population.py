@@ -205,6 +205,15 @@ def _contacts(sql: Dialect, everybody: str, age: str, staff: int) -> Rows:
     identity = {"id": _id("01IDENTITY", "n"), "contact_id": _id("01CONTACT", "n"), "created_at": added}
     known = {"kind": "'wecom_external_userid'", "value": f"'wmEXTERNALUSERID' || ({_BASE} + n)"}
     yield "contact_identity", identity | known, everybody
+    yield from _relations(sql, everybody, age, staff, name)
+
+
+def _relations(sql: Dialect, everybody: str, age: str, staff: int, name: str) -> Rows:
+    """How they came, and whom they know: everybody one member, every eighth two."""
+    owner = _id("01STAFF", f"1 + (n * 7919) % {staff}")
+    channel = _id("01CHANNEL", f"1 + (n * 31) % {CHANNELS}")
+    added = lost = sql.ago(age)
+    gone = "n % 10 = 0"
     relation = {
         "contact_id": _id("01CONTACT", "n"),
         "channel_id": channel,
