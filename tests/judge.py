@@ -32,6 +32,7 @@ WELCOME, TAG, NOTICE = "externalcontact/send_welcome_msg", "externalcontact/mark
 WAY = "externalcontact/add_contact_way"
 NOT_RELATED = 84061  # the pair has ended meanwhile: there is nobody to tag or to read
 MAY_STAY_UNKNOWN = (Recovery.OPERATOR, Recovery.WINDOW)
+CUT_OFF = "发送进程中断，结果未知"  # an attempt whose process died
 RECORDING = timedelta(seconds=0.5)  # the sandbox's own delay between an answer and its note of it
 
 
@@ -124,6 +125,8 @@ class _Evidence:
             self.told = Counter(session.execute(entries).all())
             again = select(func.count()).select_from(OutboxAttempt).where(OutboxAttempt.n > 1)
             self.repeated_attempts = session.scalar(again) or 0
+            cut_off = select(OutboxAttempt.outbox_id, func.count()).where(OutboxAttempt.error == CUT_OFF)
+            self.deaths = dict(session.execute(cut_off.group_by(OutboxAttempt.outbox_id)).all())
         self.by_key = {row.dedupe_key: row for row in self.events if row.source == "wecom"}
         self.never_accepted = {(it.customer, it.userid) for it in self.deliveries if not it.accepted}
         self.lively = {it.customer for it in self.deliveries if it.change != ADDED}
@@ -195,13 +198,13 @@ def _judge_order(seen: _Evidence, found: Verdict) -> None:
 def _judge_outcomes(seen: _Evidence, found: Verdict) -> None:
     """Every call came to an end, or waits for a person where its class says that only a person can tell.
 
-    Or where its sender died so often that no further process is risked for it.
+    Or where its sender died at every attempt it has: no further process is risked for it.
     """
     for call in seen.calls:
         what = f"call {call.id} {call.api} is {call.state}: {call.errcode} {call.reason}"
         if call.state is CallState.UNKNOWN and call.available_at is None:
             found.unknown.append(what)
-            if call.recovery not in MAY_STAY_UNKNOWN and call.attempts < call.attempt_limit:
+            if call.recovery not in MAY_STAY_UNKNOWN and seen.deaths.get(call.id, 0) < call.attempt_limit:
                 found.wrong.append(what)
         elif call.state is CallState.FAILED and call.errcode == NOT_RELATED and _has_ended(seen, call):
             continue
