@@ -43,7 +43,7 @@ from scrm.db import Database
 from scrm.followups.models import FollowupKind
 from scrm.followups.queries import list_followups
 from scrm.inbox import service as inbox
-from scrm.outbox import service as outbox
+from scrm.outbox import claims
 from scrm.outbox.models import CallState, OutboxCall
 from scrm.spelling import spell
 from scrm.timeline.queries import list_entries
@@ -172,7 +172,7 @@ def _claim_calls(world: World, spent: list[float]) -> None:
     now = datetime.now(UTC)
     began = time.perf_counter()
     with world.database.write() as session:
-        rows = outbox.claim_calls(session, owner="bench", now=now, limit=CALLS_AT_ONCE, welcome=False)
+        rows = claims.claim_calls(session, owner="bench", now=now, limit=CALLS_AT_ONCE, welcome=False)
     spent.append(time.perf_counter() - began)
     assert len(rows) == CALLS_AT_ONCE
     table = OutboxCall.__table__

@@ -23,7 +23,7 @@ from bot.workers.wakeup import Queue
 from scrm.db import Database
 from scrm.inbox import service as inbox
 from scrm.jobs import service as jobs
-from scrm.outbox import service as outbox
+from scrm.outbox import claims
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +99,7 @@ class Workers:
         now = self._product.clock()
         with self._product.database.write() as session:
             events = inbox.release_all(session, now=now)
-            calls = outbox.sweep_expired_leases(session, now=now, everyone=True)
+            calls = claims.sweep_expired_leases(session, now=now, everyone=True)
             left = jobs.release_all(session, list(KINDS), now=now)
         if events or calls or left:
             log.warning("took_over_after_crash", events=events, calls=len(calls), jobs=left)

@@ -15,6 +15,7 @@ from bot.api.routes import Call, Routes
 from bot.api.types import Answer, Body, Boundary, Id, Line, Moment, Page, PageQuery, end_of
 from scrm.accounts.models import Staff
 from scrm.tasks import service
+from scrm.tasks.giving import check_sees
 from scrm.tasks.models import Task, TaskSource, TaskState
 from scrm.tasks.notices import App, Gift, tell_of_task
 from scrm.tasks.queries import TaskFilter, list_tasks
@@ -114,12 +115,15 @@ def list_all_tasks(call: Call, query: TaskQuery) -> TaskPage:
     scope="followups.write",
     status=201,
     note="代表一位员工的令牌只能安排给本人；主管和管理员的也可以安排给其数据范围内的员工，否则 403。"
+    "员工看不到的客户（不是负责人，也没有添加过）不能安排，否则 422。"
     "员工会收到一条应用消息（8:00–21:00 之外等到早上）。",
 )
 def add_task(call: Call, body: TaskBody) -> TaskOut:
     """A task for a rep; the timeline tells it."""
     staff = get_staff(call.session, body.staff)
     call.check_name(staff.id)
+    person = call.program.person
+    check_sees(call.session, body.contact, staff.id, giver_staff_id=person.staff_id if person else None)
     task = service.create_task(
         call.session,
         body.contact,

@@ -22,8 +22,7 @@ from bot.backup.errors import BackupFailed
 from migrations import runner
 from scrm.db import Database
 from scrm.inbox.models import InboxEvent
-from scrm.outbox import pause
-from scrm.outbox import service as outbox
+from scrm.outbox import claims, pause
 from scrm.seal import SealBroken
 
 REASON = "从备份恢复"
@@ -221,7 +220,7 @@ def _settle(database: Database, now: datetime) -> None:
 def hold_back(session: Session, now: datetime) -> None:
     """Pause the outbox of a restored database, and doubt what it owes. Nobody else may be at work."""
     pause.pause(session, REASON, actor=ACTOR, now=now)
-    while outbox.sweep_expired_leases(session, now=now, everyone=True):
+    while claims.sweep_expired_leases(session, now=now, everyone=True):
         session.flush()
     pause.doubt_owed(session)
 

@@ -17,7 +17,7 @@ from scrm.channels import media
 from scrm.channels import service as channels
 from scrm.errors import Conflict
 from scrm.library import service as library
-from scrm.outbox import service as outbox
+from scrm.outbox import claims
 from scrm.sync import service as sync
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ class Job:
 def every_5_seconds_sweep_leases(product: Product) -> int:
     """Calls whose sender vanished become unknown and are resolved."""
     with product.database.write() as session:
-        rows = outbox.sweep_expired_leases(session, now=product.clock())
+        rows = claims.sweep_expired_leases(session, now=product.clock())
     if rows:
         product.wakeups.wake()
     return len(rows)

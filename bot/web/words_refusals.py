@@ -125,6 +125,13 @@ SENTENCES: Mapping[str, str] = {
     "时间应晚于现在": "The time must be in the future",
     "请填写 1-{} 个字的待办内容": "Write 1 to {} characters",
     "待办没有保存：{}": "The task was not saved: {}",
+    "待办已撤回": "The task was taken back",
+    "该员工不是这位客户的负责人，也没有添加过这位客户": (
+        "The rep neither owns this contact nor was ever connected with it"
+    ),
+    "待办没有保存：{}，看不到这个待办；请先把客户分配给该员工，或换一位员工": (
+        "The task was not saved: {}, and would not see it; assign the contact to the rep first, or choose another rep"
+    ),
     "待办没有推迟：{}": "The task was not put off: {}",
     "没有这个待办，或您无权查看": "There is no such task, or you may not see it",
     "这个待办{}；需要时请先恢复它": "This task {}; open it again first",

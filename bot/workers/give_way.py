@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from scrm.db import Database
-from scrm.outbox import service as outbox
+from scrm.outbox import claims
 
 MOST_SECONDS = 2.0
 
@@ -26,7 +26,7 @@ class GiveWay:
         After MOST_SECONDS one batch goes all the same, so that a stream of welcomes starves nobody.
         """
         with self._database.read() as session:
-            waiting = outbox.welcomes_wait(session, now=self._clock())
+            waiting = claims.welcomes_wait(session, now=self._clock())
         now = time.monotonic()
         if waiting and (self._since is None or now - self._since < MOST_SECONDS):
             self._since = now if self._since is None else self._since

@@ -20,7 +20,7 @@ from bot.workers.sender import Attempt, Sender
 from bot.workers.wakeup import Queue, Wakeups
 from scrm.db import Database
 from scrm.errors import LeaseLost
-from scrm.outbox import service as outbox
+from scrm.outbox import claims
 from scrm.outbox.models import CallState, OutboxCall
 from scrm.outbox.service import Outcome, Verdict
 
@@ -85,7 +85,7 @@ class OutboxWorker:
         claimed: list[OutboxCall] = []  # stays empty when the commit fails: those senders are idle still
         try:
             with self._database.write() as session:
-                rows = outbox.claim_calls(
+                rows = claims.claim_calls(
                     session, owner=self._owner, now=self._clock(), limit=free, welcome=self._welcome
                 )
             claimed = rows

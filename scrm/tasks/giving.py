@@ -15,9 +15,11 @@ from sqlalchemy.orm import Session
 from scrm import batch
 from scrm.accounts.models import Staff, StaffStatus
 from scrm.contacts.models import Contact, Relation, RelationState
+from scrm.contacts.service import get_contact
 from scrm.db import affected
-from scrm.errors import Conflict, NotFound
+from scrm.errors import Conflict, Invalid, NotFound
 from scrm.ids import new_id
+from scrm.tasks import notices
 from scrm.tasks.models import Task, TaskSource, TaskState
 from scrm.tasks.service import check_order, get_task
 from scrm.timeline import service as timeline
@@ -107,8 +109,12 @@ def give_tasks(
 def withdraw(
     session: Session, contact_ids: Sequence[str], *, key: str, actor: str, now: datetime
 ) -> list[str]:
-    """Close those of the tasks given with ``key`` that are still open; whose they were. The timeline tells it."""
-    return _close(session, Task.key.in_([_key(key, contact_id) for contact_id in contact_ids]), actor, now)
+    """Close those of the tasks given with ``key`` that are still open; whose they were. The timeline tells it.
+
+    Members who were not told yet are not told any more.
+    """
+    given = Task.key.in_([_key(key, contact_id) for contact_id in contact_ids])
+    return _close(session, given, actor, now, told_of=key)
 
 
 def withdraw_one(session: Session, task_id: str, *, giver: Giver, now: datetime) -> Task:
@@ -119,27 +125,32 @@ def withdraw_one(session: Session, task_id: str, *, giver: Giver, now: datetime)
     task = get_task(session, task_id)
     if task.source is not TaskSource.MANAGER or not (giver.sees is None or task.staff_id in giver.sees):
         raise NotFound("task_not_given", "没有安排过这个待办，或您无权撤回")
-    _close(session, Task.id == task_id, giver.name, now)
+    _close(session, Task.id == task_id, giver.name, now, told_of=task_id)
     session.refresh(task)
     if task.state is TaskState.DONE:
         raise Conflict("task_done", "这个待办已完成，不能撤回")
     return task
 
 
-def _close(session: Session, which: ColumnElement[bool], actor: str, now: datetime) -> list[str]:
-    """Skip the open ones of these tasks; whose they were. The timeline tells it."""
+def _close(
+    session: Session, which: ColumnElement[bool], actor: str, now: datetime, *, told_of: str
+) -> list[str]:
+    """Skip the open ones of these tasks; whose they were. The timeline tells it, and messages that wait are dropped."""
     mark = {"state": TaskState.SKIPPED, "closed_at": now, "closed_by": actor[:128]}
     closed = update(Task).where(which, Task.state == TaskState.OPEN).values(**mark)
     # Closed first, read then: of what a rep does at the same moment nothing untrue is told.
     if not affected(session.execute(closed.execution_options(synchronize_session=False))):
         return []
-    ours = select(Task.id, Task.contact_id, Task.title, Staff.name).join(Staff, Staff.id == Task.staff_id)
+    ours = select(Task.id, Task.contact_id, Task.title, Staff.name, Staff.userid).join(
+        Staff, Staff.id == Task.staff_id
+    )
     marked = (Task.state == TaskState.SKIPPED, Task.closed_at == now, Task.closed_by == actor[:128])
     found = session.execute(ours.where(which, *marked)).all()
     with batch.collect(session):
-        for task_id, contact_id, title, name in found:
+        for task_id, contact_id, title, name, _ in found:
             detail = {"staff": name, "title": title, "task_id": task_id}
             timeline.append(session, contact_id, "task.withdrawn", at=now, actor=actor, detail=detail)
+    notices.take_back(session, told_of, {row.userid for row in found}, now=now)
     return [row.contact_id for row in found]
 
 
@@ -154,6 +165,19 @@ def _related(session: Session, contact_ids: Collection[str], staff_id: str) -> f
         Relation.state != RelationState.TRANSFERRED,
     )
     return frozenset(session.scalars(connected))
+
+
+def check_sees(session: Session, contact_id: str, staff_id: str, *, giver_staff_id: str | None) -> None:
+    """Raises NotFound for the contact, Invalid where the rep would not see it, unless they give themselves the task."""
+    contact = get_contact(session, contact_id)
+    if staff_id in (contact.owner_id, giver_staff_id) or _related(session, [contact_id], staff_id):
+        return
+    fields = {"staff": "该员工不是这位客户的负责人，也没有添加过这位客户"}
+    raise Invalid(
+        Refusal.UNRELATED,
+        f"待办没有保存：{fields['staff']}，看不到这个待办；请先把客户分配给该员工，或换一位员工",
+        fields,
+    )
 
 
 def _refusal(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -62,6 +62,15 @@ def tell_of_many(session: Session, counts: Mapping[str, int], app: App, gift: Gi
                 _owe(session, notice, app, now=now)
 
 
+def take_back(session: Session, unique: str, userids: Collection[str], *, now: datetime) -> int:
+    """Drop the messages to these members about what the act ``unique`` gave, as far as they are still held.
+
+    At night they wait for the morning; a task that is taken back before is not announced. How many were dropped.
+    """
+    keys = [NotifyStaff.key_of(userid, _reason(unique)) for userid in userids]
+    return outbox.drop_held(session, keys, "待办已撤回", now=now) if keys else 0
+
+
 def _is_told(staff: Staff, gift: Gift) -> bool:
     """As with reminders nobody on leave is disturbed; nor is anybody told what they gave themselves."""
     return staff.status is StaffStatus.ACTIVE and not staff.on_leave and staff.id != gift.by_staff_id
@@ -77,8 +86,12 @@ def _notice(staff: Staff, app: App, gift: Gift, title: str, button: str) -> Noti
         description=f"{gift.title[:100]}\n{gift.by[:30]} 安排，{due:%m-%d %H:%M} 之前"[:_DESCRIPTION],
         url=app.url,
         button=button,
-        unique=f"given:{gift.unique}",
+        unique=_reason(gift.unique),
     )
+
+
+def _reason(unique: str) -> str:
+    return f"given:{unique}"
 
 
 def _owe(

@@ -22,6 +22,7 @@ from scrm.ids import new_id
 from scrm.inbox import service as inbox
 from scrm.inbox.models import InboxEvent
 from scrm.inbox.service import Arrival
+from scrm.outbox import claims
 from scrm.outbox import service as outbox
 from scrm.outbox.models import OutboxAttempt, OutboxCall
 from tests.databases import closing_database, disconnect_all
@@ -296,7 +297,7 @@ def test_threads_claim_and_finish_each_call_once(database: Database):
     def work(owner: str) -> None:
         while True:
             with database.write() as session:
-                rows = outbox.claim_calls(session, owner=owner, now=NOW, limit=4)
+                rows = claims.claim_calls(session, owner=owner, now=NOW, limit=4)
             if not rows and finished(database, OutboxCall.done_at):
                 return
             for row in rows:

@@ -22,7 +22,7 @@ from scrm.contacts.models import Stage
 from scrm.contacts.queries import ContactFilter, Presence, count_contacts, list_contacts
 from scrm.db import Database
 from scrm.inbox import service as inbox
-from scrm.outbox import service as outbox
+from scrm.outbox import claims
 from scrm.reports import changes
 from scrm.reports import channels as report
 from scrm.tasks.models import Task, TaskState
@@ -127,8 +127,8 @@ def test_asking_whether_anything_changed_reads_the_ends_of_indexes(world: World,
     [
         lambda session, now: inbox.claim_events(session, owner="me", now=now),
         lambda session, now: inbox.claim_events(session, owner="me", now=now, urgent=True),
-        lambda session, now: outbox.claim_calls(session, owner="me", now=now, limit=8, welcome=True),
-        lambda session, now: outbox.claim_calls(session, owner="me", now=now, limit=8, welcome=False),
+        lambda session, now: claims.claim_calls(session, owner="me", now=now, limit=8, welcome=True),
+        lambda session, now: claims.claim_calls(session, owner="me", now=now, limit=8, welcome=False),
     ],
     ids=["events", "urgent", "welcomes", "others"],
 )

@@ -32,7 +32,12 @@ class NotifyStaff(Command):
 
     @property
     def effect_key(self) -> str:
-        return f"notice:{self.userid}:{self.unique}"[:160]
+        return self.key_of(self.userid, self.unique)
+
+    @staticmethod
+    def key_of(userid: str, unique: str) -> str:
+        """What makes a message to this member, for this reason, one effect."""
+        return f"notice:{userid}:{unique}"[:160]
 
     def request(self) -> dict[str, Any]:
         card = {"title": self.title, "description": self.description, "url": self.url, "btntxt": self.button}

@@ -15,6 +15,7 @@ from scrm.followups.models import Followup
 from scrm.inbox import service as inbox
 from scrm.inbox.models import EventState, InboxEvent
 from scrm.jobs.models import Job
+from scrm.outbox import claims
 from scrm.outbox import service as outbox
 from scrm.outbox.commands import MarkTags, NotifyStaff, SendWelcome
 from scrm.outbox.models import CallState, OutboxCall
@@ -44,7 +45,7 @@ def owe(world, command, **more):
 
 def attempt(world, outcome):
     with world.database.write() as session:
-        rows = outbox.claim_calls(session, owner="test", now=world.now, limit=10)
+        rows = claims.claim_calls(session, owner="test", now=world.now, limit=10)
     with world.database.write() as session:
         for row in rows:
             outbox.finish(session, row, outcome, now=world.now)
@@ -486,6 +487,21 @@ def test_task_for_the_past_says_where_it_is_wrong(world, make):
     contact = make.contact(staff=make.staff())
     answer = task(world, contact, due_at=world.now.isoformat())
     assert (answer.status_code, list(answer.json["error"]["fields"])) == (422, ["due_at"])
+
+
+def test_a_rep_gets_no_task_about_a_customer_they_do_not_see(world, make):
+    contact = make.contact(staff=make.staff())
+    make.staff("lihua", "李华")
+    answer = task(world, contact, staff="lihua")
+
+    error = answer.json["error"]
+    assert (answer.status_code, error["code"], list(error["fields"])) == (
+        422,
+        "task_rep_unrelated",
+        ["staff"],
+    )
+    assert "请先把客户分配给该员工" in error["message"]
+    assert world.all("/tasks") == []
 
 
 def test_a_comment_on_a_followup_is_kept_and_its_rep_is_told(world, make):

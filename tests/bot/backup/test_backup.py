@@ -25,7 +25,7 @@ from scrm.accounts import service as accounts
 from scrm.db import Database
 from scrm.inbox import service as inbox
 from scrm.inbox.service import Arrival
-from scrm.outbox import pause
+from scrm.outbox import claims, pause
 from scrm.outbox import service as outbox
 from scrm.outbox.models import CallState, OutboxCall
 from tests.scrm.outbox.factory import mark, notice, remark
@@ -54,7 +54,7 @@ def fill(database: Database) -> None:
         arrival = Arrival(source="t", kind="t", payload=f"<xml>{WORD}</xml>", received_at=AT)
         inbox.record(session, [arrival])
         outbox.enqueue(session, remark("under way"), now=AT)
-        outbox.claim_calls(session, owner="me", now=AT, limit=1)
+        claims.claim_calls(session, owner="me", now=AT, limit=1)
         outbox.enqueue(session, mark("waiting"), now=AT)
         outbox.enqueue(session, notice("waiting"), now=AT)
 
@@ -113,7 +113,7 @@ def test_a_backup_comes_back_with_the_outbox_paused(spot: URL, empty_spot: URL, 
         assert (found.since, found.last_event) == (LATER, 1)
         assert set(session.scalars(select(OutboxCall.state))) == {CallState.UNKNOWN}
         assert session.scalar(select(func.count()).where(OutboxCall.uncertain)) == 3
-        assert outbox.claim_calls(session, owner="me", now=LATER, limit=9) == []
+        assert claims.claim_calls(session, owner="me", now=LATER, limit=9) == []
     restored.dispose()
 
 

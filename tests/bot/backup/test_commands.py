@@ -15,7 +15,7 @@ from bot.health import health
 from bot.workers.limits import Gate
 from scrm import clock
 from scrm.db import Database
-from scrm.outbox import pause
+from scrm.outbox import claims, pause
 from scrm.outbox import service as outbox
 from tests.bot.cli_fixture import Cli
 from tests.scrm.outbox.factory import notice, welcome
@@ -66,7 +66,7 @@ def test_a_database_restored_by_other_means_is_paused_by_hand(cli: Cli, cli_data
     assert "发送已暂停" in told
     assert "message/send：1 个（1 个可能发过）" in told
     with cli_database.write() as session:
-        assert outbox.claim_calls(session, owner="me", now=clock.now(), limit=9) == []
+        assert claims.claim_calls(session, owner="me", now=clock.now(), limit=9) == []
 
 
 def test_nothing_is_restored_while_the_product_runs(cli: Cli, cli_database: Database) -> None:

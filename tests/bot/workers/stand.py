@@ -18,6 +18,7 @@ from bot.workers.wakeup import Wakeups
 from handlers.context import Corp
 from scrm.db import Database
 from scrm.inbox.models import InboxEvent
+from scrm.outbox import claims
 from scrm.outbox import service as outbox
 from scrm.outbox.commands import Command
 from scrm.outbox.models import OutboxAttempt, OutboxCall
@@ -61,7 +62,7 @@ class Stand:
 
     def claim(self, limit: int = 20) -> list[OutboxCall]:
         with self.database.write() as session:
-            return outbox.claim_calls(session, owner="w1", now=self.clock(), limit=limit)
+            return claims.claim_calls(session, owner="w1", now=self.clock(), limit=limit)
 
     def send(self) -> int:
         """Make every call that is due now, once; how many."""
@@ -72,7 +73,7 @@ class Stand:
 
     def sweep(self) -> int:
         with self.database.write() as session:
-            return len(outbox.sweep_expired_leases(session, now=self.clock()))
+            return len(claims.sweep_expired_leases(session, now=self.clock()))
 
     def change(self, call_id: int, **values: Any) -> None:
         with self.database.write() as session:

@@ -25,9 +25,11 @@ from scrm.dialects import insert_ignore, may_pass
 from scrm.errors import LeaseLost
 from scrm.inbox import service as inbox
 from scrm.inbox.models import EventState, InboxEvent
+from scrm.outbox import claims
 from scrm.outbox import service as outbox
+from scrm.outbox.claims import LEASE
 from scrm.outbox.models import CallState, OutboxCall
-from scrm.outbox.service import LEASE, Outcome, Verdict
+from scrm.outbox.service import Outcome, Verdict
 from tests.bot.workers.platform import WELCOME
 from tests.bot.workers.stand import Stand
 from tests.databases import disconnect_all
@@ -153,7 +155,7 @@ def test_a_claim_that_was_not_committed_leaves_all_senders_free(
 ):
     # given one sender, and a connection that dies between the claim and its commit
     stand.owe(remark())
-    worker, claim = stand.outbox_worker(threads=1), outbox.claim_calls
+    worker, claim = stand.outbox_worker(threads=1), claims.claim_calls
 
     def cut_after(*arguments: Any, **options: Any) -> list[OutboxCall]:
         rows = claim(*arguments, **options)
@@ -161,7 +163,7 @@ def test_a_claim_that_was_not_committed_leaves_all_senders_free(
         return rows
 
     with monkeypatch.context() as patch:
-        patch.setattr(outbox, "claim_calls", cut_after)
+        patch.setattr(claims, "claim_calls", cut_after)
         with pytest.raises(DBAPIError):
             worker.step()
 

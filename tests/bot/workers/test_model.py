@@ -47,6 +47,7 @@ from scrm.errors import LeaseLost
 from scrm.inbox import service as inbox
 from scrm.inbox.models import EventState, InboxEvent
 from scrm.inbox.service import Arrival
+from scrm.outbox import claims
 from scrm.outbox import service as outbox
 from scrm.outbox.commands import Command
 from scrm.outbox.models import CallState, OutboxCall, Recovery
@@ -237,7 +238,7 @@ class Machine(RuleBasedStateMachine):
     @rule(target=claimed_calls, limit=st.integers(1, 4), welcome=st.sampled_from([True, False, None]))
     def claim_calls(self, limit: int, welcome: bool | None) -> Any:
         with self.stand.database.write() as session:
-            rows = outbox.claim_calls(
+            rows = claims.claim_calls(
                 session, owner="w", now=self.stand.clock(), limit=limit, welcome=welcome
             )
         return multiple(*rows)
@@ -269,7 +270,7 @@ class Machine(RuleBasedStateMachine):
     def send_batch(self, limit: int, fates: list[str]) -> None:
         """A worker's whole turn, each of its senders with a fate of its own."""
         with self.stand.database.write() as session:
-            rows = outbox.claim_calls(session, owner="w", now=self.stand.clock(), limit=limit)
+            rows = claims.claim_calls(session, owner="w", now=self.stand.clock(), limit=limit)
         for row, fate in zip(rows, fates, strict=False):
             self.send_now(row, fate)
 
@@ -356,7 +357,7 @@ class Machine(RuleBasedStateMachine):
         """The process dies and comes back: nobody else holds a lease now."""
         with self.stand.database.write() as session:
             inbox.release_all(session, now=self.stand.clock())
-            outbox.sweep_expired_leases(session, now=self.stand.clock(), everyone=True)
+            claims.sweep_expired_leases(session, now=self.stand.clock(), everyone=True)
         assert not [call for call in self.stand.calls() if call.state is CallState.SENDING]
 
     # what must always be so

@@ -14,9 +14,9 @@ from bot.workers.limits import Policy
 from bot.workers.sender import GIVE_UP_AFTER
 from scrm.db import Database
 from scrm.outbox import service as outbox
+from scrm.outbox.claims import LEASE
 from scrm.outbox.commands import Command, DeleteCorpTags
 from scrm.outbox.models import CallState, Recovery
-from scrm.outbox.service import LEASE
 from tests.bot.workers.platform import ADD_WAY, NOTICE, REMARK, WELCOME, CutAfter
 from tests.bot.workers.stand import Stand, seconds
 from tests.envelopes import NOW

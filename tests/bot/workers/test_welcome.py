@@ -19,10 +19,10 @@ from bot.workers.special_calls import PROFILE_SECONDS
 from scrm.channels.models import MediaFile
 from scrm.db import Database
 from scrm.ids import new_id
-from scrm.outbox import service as outbox
+from scrm.outbox import claims
+from scrm.outbox.claims import WELCOME_LEASE
 from scrm.outbox.commands import SendWelcome
 from scrm.outbox.models import CallState, OutboxCall
-from scrm.outbox.service import WELCOME_LEASE
 from tests.bot.workers.platform import PROFILE, WELCOME, CutAfter
 from tests.bot.workers.stand import Stand, seconds
 from tests.envelopes import NOW
@@ -54,7 +54,7 @@ def owe(stand: Stand, made: SendWelcome | None = None, **changes: Any) -> int:
 def claim_welcome(stand: Stand) -> list[OutboxCall]:
     """The one that a sender takes up next."""
     with stand.database.write() as session:
-        return outbox.claim_calls(session, owner="w1", now=stand.clock(), limit=1, welcome=True)
+        return claims.claim_calls(session, owner="w1", now=stand.clock(), limit=1, welcome=True)
 
 
 def texts(stand: Stand) -> list[str]:

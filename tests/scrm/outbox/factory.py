@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from scrm.contacts.models import Contact
 from scrm.ids import new_id
+from scrm.outbox import claims
 from scrm.outbox import service as outbox
 from scrm.outbox.commands import (
     AddContactWay,
@@ -92,7 +93,7 @@ def make_contact(session: Session) -> str:
 def claim(
     session: Session, *, at: datetime = NOW, owner: str = "w1", limit: int = 20, **more: Any
 ) -> list[OutboxCall]:
-    return outbox.claim_calls(session, owner=owner, now=at, limit=limit, **more)
+    return claims.claim_calls(session, owner=owner, now=at, limit=limit, **more)
 
 
 def rows(session: Session) -> list[OutboxCall]:

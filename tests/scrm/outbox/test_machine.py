@@ -14,10 +14,12 @@ from sqlalchemy.orm import Session
 from scrm.db import Database
 from scrm.errors import Conflict, LeaseLost, NotFound
 from scrm.inbox.models import EventState, InboxEvent
+from scrm.outbox import claims
 from scrm.outbox import service as outbox
+from scrm.outbox.claims import LEASE, WELCOME_LEASE
 from scrm.outbox.commands import DUPLICATE_CHECK, Command, FetchContact
 from scrm.outbox.models import CallState, OutboxCall, Recovery
-from scrm.outbox.service import LEASE, MAX_ATTEMPTS, WELCOME_LEASE, Outcome, Verdict
+from scrm.outbox.service import MAX_ATTEMPTS, Outcome, Verdict
 from scrm.timeline.models import TimelineEntry
 from tests.envelopes import NOW
 from tests.scrm.outbox.factory import (
@@ -209,7 +211,7 @@ def test_a_pause_without_a_time_is_a_second(session: Session):
 def test_a_call_given_back_unsent_is_due_at_once(session: Session):
     row = claimed(session, remark())
 
-    outbox.release_unsent(session, row, now=NOW + seconds(2))
+    claims.release_unsent(session, row, now=NOW + seconds(2))
 
     (row,) = rows(session)
     assert (row.state, row.attempts, row.available_at) == (P, 0, NOW + seconds(2))
@@ -373,8 +375,8 @@ def test_a_lease_that_ran_out_in_mid_air_is_unknown_never_pending(session: Sessi
     claimed(session, remark())
 
     # when
-    assert outbox.sweep_expired_leases(session, now=NOW + LEASE - seconds(0.001)) == []
-    (swept,) = outbox.sweep_expired_leases(session, now=NOW + LEASE)
+    assert claims.sweep_expired_leases(session, now=NOW + LEASE - seconds(0.001)) == []
+    (swept,) = claims.sweep_expired_leases(session, now=NOW + LEASE)
 
     # then
     (row,) = rows(session)
@@ -397,7 +399,7 @@ def test_no_call_is_sending_after_the_sweep(recovery: Recovery, session: Session
     put_with(session, recovery)
     claim(session)
 
-    outbox.sweep_expired_leases(session, now=NOW + LEASE)
+    claims.sweep_expired_leases(session, now=NOW + LEASE)
 
     (row,) = rows(session)
     assert row.state is U
@@ -410,7 +412,7 @@ def test_a_restarted_process_sweeps_leases_that_still_run(session: Session):
     put(session, remark("2", whom="wm2"))
 
     # when
-    swept = outbox.sweep_expired_leases(session, now=NOW + seconds(1), everyone=True)
+    swept = claims.sweep_expired_leases(session, now=NOW + seconds(1), everyone=True)
 
     # then
     assert len(swept) == 1
@@ -422,8 +424,8 @@ def test_the_sweep_takes_no_more_than_its_limit(session: Session):
         put(session, remark(str(number), whom=f"wm{number}"))
     claim(session)
 
-    assert len(outbox.sweep_expired_leases(session, now=NOW + LEASE, limit=3)) == 3
-    assert len(outbox.sweep_expired_leases(session, now=NOW + LEASE, limit=3)) == 2
+    assert len(claims.sweep_expired_leases(session, now=NOW + LEASE, limit=3)) == 3
+    assert len(claims.sweep_expired_leases(session, now=NOW + LEASE, limit=3)) == 2
 
 
 # fencing
@@ -435,7 +437,7 @@ def test_a_worker_that_lost_its_lease_changes_nothing(database: Database):
         contact_id = make_contact(session)
         slow = claimed(session, fetch(), contact_id=contact_id)
     with database.write() as session:
-        outbox.sweep_expired_leases(session, now=NOW + LEASE)
+        claims.sweep_expired_leases(session, now=NOW + LEASE)
     with database.write() as session:
         (fast,) = claim(session, at=NOW + LEASE + seconds(5), owner="w2")
         before = facts(fast)

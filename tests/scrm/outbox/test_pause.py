@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from scrm.errors import Conflict
 from scrm.inbox import service as inbox
 from scrm.inbox.service import Arrival
-from scrm.outbox import pause
+from scrm.outbox import claims, pause
 from scrm.outbox import service as outbox
 from scrm.outbox.models import CallState, OutboxCall, Recovery
 from tests.envelopes import NOW
@@ -34,7 +34,7 @@ def hold(session: Session) -> None:
 
 
 def claim(session: Session) -> list[str]:
-    return [row.api for row in outbox.claim_calls(session, owner="me", now=SOON, limit=99)]
+    return [row.api for row in claims.claim_calls(session, owner="me", now=SOON, limit=99)]
 
 
 def test_nothing_is_claimed_until_resumed(session: Session) -> None:
@@ -50,18 +50,18 @@ def test_nothing_is_claimed_until_resumed(session: Session) -> None:
 
 def test_no_worker_gives_way_to_a_welcome_that_is_held_back(session: Session) -> None:
     outbox.enqueue(session, welcome(), now=NOW)
-    assert outbox.welcomes_wait(session, now=SOON)
+    assert claims.welcomes_wait(session, now=SOON)
 
     hold(session)
 
-    assert not outbox.welcomes_wait(session, now=SOON)
+    assert not claims.welcomes_wait(session, now=SOON)
 
 
 def test_no_worker_gives_way_to_welcomes_that_nobody_sent_in_time(session: Session) -> None:
     outbox.enqueue(session, welcome(), now=NOW, deadline=SOON)
 
-    assert outbox.welcomes_wait(session, now=SOON - timedelta(milliseconds=1))
-    assert not outbox.welcomes_wait(session, now=SOON)
+    assert claims.welcomes_wait(session, now=SOON - timedelta(milliseconds=1))
+    assert not claims.welcomes_wait(session, now=SOON)
 
 
 def test_what_was_owed_becomes_unknown_and_reads_stay_as_they_are(session: Session) -> None:

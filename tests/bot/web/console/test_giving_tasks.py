@@ -23,7 +23,7 @@ from scrm.contacts.models import Contact
 from scrm.jobs.models import Job
 from scrm.library.folders import Hand
 from scrm.library.models import FolderKind
-from scrm.outbox.models import OutboxCall
+from scrm.outbox.models import CallState, OutboxCall
 from scrm.tasks.models import Task, TaskSource, TaskState
 from scrm.timeline.models import TimelineEntry
 from scrm.timeline.rules import title
@@ -420,6 +420,29 @@ def test_one_task_is_taken_back_from_the_customers_page(desk: Desk, enter: Enter
     assert "待办已撤回" in page
     assert place not in page
     assert [row.action for row in rows(desk, AuditEntry)].count("task:withdrawn") == 1
+
+
+def test_a_task_taken_back_at_night_is_not_announced_in_the_morning(
+    desk: Desk, enter: Enter, work: Callable[[], None]
+):
+    desk.now = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)  # 23:00 in Shanghai
+    browser = enter(Role.ADMIN)
+    for _ in range(2):
+        browser.post(f"{page_of(desk)}/tasks", FORM)
+    first, _second = rows(desk, Task)
+    started = browser.post(f"{BULK}/start", {**FORM, "all": "on", "deed": "task", "staff": ""})
+    work()
+
+    browser.post(f"/console/tasks/{first.id}/withdraw")
+    job_id = rows(desk, Job)[0].id
+    browser.post(f"{started.location}/undo")
+    work()
+
+    states = {row.command["unique"]: (row.state, row.reason) for row in notices(desk)}
+    dropped = (CallState.SKIPPED, "待办已撤回")
+    assert states.pop(f"given:{first.id}") == dropped
+    assert states.pop(f"given:bulk:{job_id}") == dropped
+    assert [state for state, _ in states.values()] == [CallState.PENDING]
 
 
 def test_what_is_done_or_was_not_given_or_is_out_of_reach_is_not_taken_back(desk: Desk, enter: Enter):
