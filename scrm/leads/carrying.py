@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from scrm.accounts.models import Staff
 from scrm.contacts.models import Contact, ContactIdentity, IdentityKind, Relation, RelationState
-from scrm.tags.marking import set_tags
+from scrm.tags.marking import Gift, set_tags_of_many
 from scrm.tags.models import ContactTag, TagSource
 
 
@@ -49,26 +49,19 @@ def tag_contacts(session: Session, contacts: Sequence[Contact], wanted: Wanted) 
     """Put the tags on those who have them with no rep yet, and owe WeCom the marks where there is a connection.
 
     In the name of the owner, or of whoever is connected longest where the owner is not; a contact whom nobody is
-    connected with has them in the owner's name with us only. Six statements for each that gets any, a few for the rest.
+    connected with has them in the owner's name with us only. In the same few statements however many.
     """
     missing = _missing(session, contacts, wanted.tag_ids)
     carriers = _carriers(session, [one for one in contacts if one.id in missing])
-    local = 0
-    for contact_id, carrier in carriers.items():
-        set_tags(
-            session,
-            contact_id=contact_id,
-            staff_id=carrier.staff.id,
-            userid=carrier.staff.userid,
-            external_userid=carrier.external_userid,
-            tag_ids=missing[contact_id],
-            source=TagSource.STAFF,
-            unique=wanted.unique,
-            now=wanted.now,
-            actor=wanted.actor,
-            push=bool(carrier.external_userid),
+    gifts = [
+        Gift(contact_id, carrier.staff, carrier.external_userid, missing[contact_id])
+        for contact_id, carrier in carriers.items()
+    ]
+    if gifts:
+        set_tags_of_many(
+            session, gifts, source=TagSource.STAFF, unique=wanted.unique, now=wanted.now, actor=wanted.actor
         )
-        local += not carrier.external_userid
+    local = sum(not gift.external_userid for gift in gifts)
     return Tagged(len(carriers), local, len(missing) - len(carriers))
 
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import bindparam, delete, or_, select
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.util import identity_key
 
 from scrm import batch
 from scrm.accounts.models import Staff
-from scrm.contacts.models import Contact, ContactIdentity, IdentityKind
+from scrm.contacts.models import ContactIdentity, IdentityKind
 from scrm.dialects import insert_ignore
-from scrm.ids import new_id
 from scrm.outbox import service as outbox
 from scrm.outbox.commands import MarkTags
 from scrm.outbox.models import CallState, OutboxCall
 from scrm.tags.models import ContactTag, Tag, TagSource
+from scrm.tags.pairs import came_at, new_row, tell, tell_once
 from scrm.tags.rules import PairTags, difference
 from scrm.timeline import service as timeline
 
@@ -57,14 +55,14 @@ def set_tags(  # noqa: PLR0913 - all by keyword
     missing = [tag for tag in live if tag.id not in held]
     if not missing and not afresh:
         return []
-    told = not missing or _tell(
+    told = not missing or tell_once(
         session, contact_id, "tag.added", missing, staff_id=staff_id, userid=userid, source=source.value,
         source_ref=source_ref, at=now, actor=actor, key=f"tag.added:{contact_id}:{staff_id}:{unique}",
     )  # fmt: skip
     if not told:
         return []
-    came_at = _came_at(session, [contact_id] if missing else [])
-    rows = [_row(contact_id, staff_id, tag.id, source, source_ref, now, came_at) for tag in missing]
+    came = came_at(session, [contact_id] if missing else [])
+    rows = [new_row(contact_id, staff_id, tag.id, source, source_ref, now, came) for tag in missing]
     for row in rows:
         batch.insert(session, ContactTag, row)
     wecom_ids = [tag.wecom_id for tag in (live if afresh else missing) if tag.wecom_id]
@@ -72,6 +70,51 @@ def set_tags(  # noqa: PLR0913 - all by keyword
         mark = MarkTags(userid=userid, external_userid=external_userid, add=wecom_ids, unique=unique)
         outbox.owe(session, mark, now=now, contact_id=contact_id, caused_by=caused_by)
     return missing
+
+
+@dataclass(frozen=True)
+class Gift:
+    """New tags for a contact that has them with nobody, in a member's name.
+
+    ``external_userid`` is empty where WeCom knows no such connection: then the tags are with us only.
+    """
+
+    contact_id: str
+    staff: Staff
+    external_userid: str
+    tag_ids: Collection[str]
+
+
+def set_tags_of_many(
+    session: Session, gifts: Sequence[Gift], *, source: TagSource, unique: str, now: datetime, actor: str
+) -> None:
+    """As ``set_tags`` for each of the gifts, in the same few statements however many."""
+    tags = {tag.id: tag for tag in _live(session, {key for gift in gifts for key in gift.tag_ids})}
+    keys = {gift.contact_id: f"tag.added:{gift.contact_id}:{gift.staff.id}:{unique}"[:160] for gift in gifts}
+    told = timeline.told_of(session, keys.values())
+    came = came_at(session, list(keys))
+    with batch.collect(session):
+        for gift in gifts:
+            new = [tags[key] for key in sorted(gift.tag_ids) if key in tags]
+            key = keys[gift.contact_id]
+            if not new or key in told:
+                continue
+            tell(
+                session, gift.contact_id, "tag.added", new, staff_id=gift.staff.id, userid=gift.staff.userid,
+                source=source.value, at=now, actor=actor, key=key,
+            )  # fmt: skip
+            for tag in new:
+                row = new_row(gift.contact_id, gift.staff.id, tag.id, source, None, now, came)
+                batch.insert(session, ContactTag, row)
+            wecom_ids = [tag.wecom_id for tag in new if tag.wecom_id]
+            if gift.external_userid and wecom_ids:
+                mark = MarkTags(
+                    userid=gift.staff.userid,
+                    external_userid=gift.external_userid,
+                    add=wecom_ids,
+                    unique=unique,
+                )
+                outbox.owe(session, mark, now=now, contact_id=gift.contact_id)
 
 
 def remove_tags(  # noqa: PLR0913 - all by keyword
@@ -93,7 +136,7 @@ def remove_tags(  # noqa: PLR0913 - all by keyword
     there = [tag for tag in _by_id(session, tag_ids) if tag.id in held]
     if not there:
         return []
-    told = _tell(
+    told = tell_once(
         session, contact_id, "tag.removed", there, staff_id=staff_id, userid=userid, at=now, actor=actor,
         key=f"tag.removed:{contact_id}:{staff_id}:{unique}",
     )  # fmt: skip
@@ -161,8 +204,8 @@ def reconcile_pairs(
         diff = diffs[pair.pair] = _judge(pair, tags, here, open_calls.get(pair.pair, set()), at)
         added += [(pair.pair, tag) for tag in diff.added]
         gone += [here[tag.id].row.id for tag in diff.removed]
-    came_at = _came_at(session, {contact_id for (contact_id, _), _ in added})
-    rows = [_row(*pair, tag.id, source, None, at, came_at) for pair, tag in added]
+    came = came_at(session, {contact_id for (contact_id, _), _ in added})
+    rows = [new_row(*pair, tag.id, source, None, at, came) for pair, tag in added]
     insert_ignore(session, ContactTag, rows)
     if gone:
         session.execute(delete(ContactTag).where(ContactTag.id.in_(gone)))
@@ -248,7 +291,7 @@ def _tell_diffs(session: Session, diffs: dict[Pair, TagDiff], *, source: TagSour
         actor = f"staff:{userid}" if source == TagSource.STAFF else "system"
         for kind, tags in (("tag.added", diff.added), ("tag.removed", diff.removed)):
             if tags:
-                _tell(
+                tell(
                     session, contact_id, kind, tags, staff_id=staff_id, userid=userid, source=source.value,
                     at=at, actor=actor, key=None,
                 )  # fmt: skip
@@ -306,55 +349,3 @@ def _by_wecom_id(session: Session, wecom_ids: Collection[str]) -> dict[str, Tag]
 _LIVE_TAGS = select(Tag).where(
     Tag.wecom_id.in_(bindparam("wecom_ids", expanding=True)), Tag.deleted_at.is_(None)
 )
-
-
-def _came_at(session: Session, contact_ids: Collection[str]) -> dict[str, datetime]:
-    """When these contacts came; a query only for those the session does not hold."""
-    held = [session.identity_map.get(identity_key(Contact, contact_id)) for contact_id in contact_ids]
-    found = {row.id: row.created_at for row in (*held, *session.new) if isinstance(row, Contact)}
-    missing = [contact_id for contact_id in contact_ids if contact_id not in found]
-    if missing:
-        found.update(dict(session.execute(_CAME_AT, {"contact_ids": missing}).all()))
-    return found
-
-
-_CAME_AT = select(Contact.id, Contact.created_at).where(
-    Contact.id.in_(bindparam("contact_ids", expanding=True))
-)
-
-
-def _row(
-    contact_id: str,
-    staff_id: str,
-    tag_id: str,
-    source: TagSource,
-    source_ref: str | None,
-    at: datetime,
-    came_at: dict[str, datetime],
-) -> dict[str, Any]:
-    return {
-        "id": new_id(),
-        "contact_id": contact_id,
-        "tag_id": tag_id,
-        "staff_id": staff_id,
-        "source": source,
-        "source_ref": source_ref,
-        "set_at": at,
-        "contact_at": came_at[contact_id],
-    }
-
-
-def _tell(
-    session: Session,
-    contact_id: str,
-    kind: str,
-    tags: Sequence[Tag],
-    *,
-    at: datetime,
-    actor: str,
-    key: str | None,
-    **detail: str | None,
-) -> bool:
-    said: dict[str, Any] = {name: value for name, value in detail.items() if value is not None}
-    said |= {"tags": [tag.name for tag in tags], "tag_ids": [tag.id for tag in tags]}
-    return timeline.append_once(session, contact_id, kind, at=at, actor=actor, detail=said, key=key)

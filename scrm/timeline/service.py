@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scrm import batch
@@ -46,6 +48,14 @@ def append_once(
     """As ``append``, at once; whether it was added, for those who act only on news."""
     entry = _row(contact_id, kind, at=at, actor=actor, detail=detail, key=key)
     return insert_ignore(session, TimelineEntry, [entry]) == 1
+
+
+def told_of(session: Session, keys: Collection[str]) -> set[str]:
+    """Those of the keys whose entries are there."""
+    if not keys:
+        return set()
+    known = select(TimelineEntry.effect_key).where(TimelineEntry.effect_key.in_([key[:160] for key in keys]))
+    return {str(key) for key in session.scalars(known)}
 
 
 def _row(

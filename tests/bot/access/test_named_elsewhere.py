@@ -113,7 +113,7 @@ def test_a_form_that_names_what_is_out_of_reach_changes_nothing(
 NAMED = (
     ("/contacts/{contact}/followups", {"kind": "note", "content": "x"}),
     ("/followups/{followup}/comments", {"text": "x"}),
-    ("/tasks", {"contact": "{contact}", "title": "x", "due_at": "2026-11-25T10:00:00+08:00"}),
+    ("/tasks", {"contact": "{theirs}", "title": "x", "due_at": "2026-11-25T10:00:00+08:00"}),
 )
 
 
@@ -125,6 +125,7 @@ def test_a_persons_program_writes_in_no_name_that_is_not_theirs_to_give(
     ids = {kind: world.id(Kind(kind), MINE) for kind in ("contact", "followup")}
     changes.taken()
     for (path, fields), place in combined(NAMED, MARKS):
+        ids["theirs"] = world.id(Kind.CONTACT, place)  # a task is about a customer the rep sees
         body = {name: value.format(**ids) for name, value in fields.items()}
         answer = asking.open(
             "POST", f"{API}{path.format(**ids)}", {**body, "staff": world.people[place].userid}

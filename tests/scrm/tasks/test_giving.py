@@ -6,7 +6,6 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import event
 
 from scrm.accounts.models import Staff
 from scrm.contacts.models import Contact, Relation, RelationState
@@ -14,6 +13,7 @@ from scrm.errors import Invalid
 from scrm.tasks.giving import Giver, Order, Refusal, give_tasks, withdraw
 from scrm.tasks.models import Task, TaskState
 from scrm.timeline.models import TimelineEntry
+from tests.scrm.counting import statements_of
 
 HOUR = timedelta(hours=1)
 BOSS = Giver("account:老板", None, None)
@@ -40,21 +40,6 @@ def contacts(session, reps, now):
 
 def order(now, **more):
     return Order("发报价", now + HOUR, **more)
-
-
-def statements_of(session, act):
-    seen = []
-
-    def note(_connection, _cursor, statement, *_):
-        seen.append(statement)
-
-    engine = session.get_bind()
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        act()
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
-    return len(seen)
 
 
 def test_fifty_are_given_in_as_many_statements_as_two(session, contacts, reps, now):

@@ -14,7 +14,7 @@ from scrm.routing.service import assign_manually, assign_many, own_on_add
 from scrm.tasks.models import Task, TaskSource, TaskState
 from scrm.timeline.models import TimelineEntry
 from scrm.timeline.rules import title
-from tests.scrm.tasks.test_giving import statements_of
+from tests.scrm.counting import statements_of
 
 HOUR = timedelta(hours=1)
 pytestmark = pytest.mark.every_engine
