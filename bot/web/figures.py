@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.web.texts import Words
+from bot.words.texts import Words
 
 TEN_THOUSAND = 10_000
 MANY = 100_000  # from here on nobody reads the last digits

@@ -7,9 +7,9 @@ from datetime import timedelta
 from flask import Blueprint, Response
 
 from bot.web.bidi import plain
-from bot.web.sentences import in_english
 from bot.web.site import Site
-from bot.web.texts import Words
+from bot.words.sentences import in_english
+from bot.words.texts import Words
 from scrm.access.scope import Actor
 from scrm.accounts.roles import LIBRARY_OWN, LIBRARY_WRITE
 from scrm.channels.media import MAX_BYTES, MB

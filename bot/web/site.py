@@ -15,10 +15,10 @@ from flask import Response, g, make_response, render_template, request, url_for
 
 from bot.check.steps import Connection
 from bot.web.links import Links
-from bot.web.texts import Words, choose
 from bot.web.times import Calendar
 from bot.wechat.pictures import Pictures
 from bot.wechat.wecom import WeComClient
+from bot.words.texts import Words, choose
 from handlers.context import Corp
 from scrm.accounts.look import Look
 from scrm.db import Database

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 
-from bot.web.texts import Words
+from bot.words.texts import Words
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from bot import workbook
 from bot.web.console.listings import Listing, Place, Reading
-from bot.web.texts import Words
+from bot.words.texts import Words
 from bot.workers.run import Run
 from scrm.accounts.roles import EXPORT
 from scrm.jobs import files

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from bot import workbook
-from bot.web.sentences import shown
-from bot.web.texts import Words
+from bot.words.sentences import shown
+from bot.words.texts import Words
 from bot.workers.run import Run
 from scrm.accounts.models import Staff
 from scrm.contacts.models import Stage

@@ -1,6 +1,6 @@
 """The one list of what people may have done in the background: a kind's name → what it does, and who may.
 
-Each name has its words under ``job_<kind>`` in ``bot/web/words_jobs.py``.
+Each name has its words under ``job_<kind>`` in ``bot/words/jobs.py``.
 """
 
 from __future__ import annotations

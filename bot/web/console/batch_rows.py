@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from bot.web.console import channel_forms as forms
 from bot.web.console.channel_forms import Draft, Errors
 from bot.web.contact.forms import clean
-from bot.web.texts import Words
+from bot.words.texts import Words
 from scrm.errors import Invalid
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {

@@ -16,7 +16,7 @@ from bot.web.console.door import Console, Visit, see_other
 from bot.web.console.once import made_once
 from bot.web.console.refusals import said
 from bot.web.contact.forms import clean
-from bot.web.sentences import shown
+from bot.words.sentences import shown
 from bot.workers.background import ask_for
 from bot.workers.bulk import ASSIGN_ALL, BULK, GIVE, MOST, TAG, WITHDRAW
 from scrm.accounts.roles import ASSIGN

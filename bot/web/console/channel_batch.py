@@ -19,7 +19,7 @@ from bot.web.console.door import LONGEST_NONCE, Console, Visit, see_other
 from bot.web.console.tables import LARGEST, read_table
 from bot.web.contact import forms
 from bot.web.contact.forms import Claim
-from bot.web.sentences import shown
+from bot.words.sentences import shown
 from scrm.accounts.models import IdempotencyKey
 from scrm.accounts.queries import list_reps
 from scrm.channels import service

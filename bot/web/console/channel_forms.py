@@ -11,8 +11,8 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from bot.web.contact.forms import clean
-from bot.web.sentences import shown
-from bot.web.texts import Words
+from bot.words.sentences import shown
+from bot.words.texts import Words
 from scrm.accounts.hours import Hours
 from scrm.channels import checks
 from scrm.channels.queries import ChannelDetails

@@ -16,8 +16,8 @@ from bot.web.console import charts
 from bot.web.console.door import Console, Visit
 from bot.web.console.drill import tools
 from bot.web.console.periods import Period, read_period
-from bot.web.sentences import shown
-from bot.web.texts import Words
+from bot.words.sentences import shown
+from bot.words.texts import Words
 from scrm.channels.models import ChannelCode, ChannelState
 from scrm.channels.queries import codes_of, get_image
 from scrm.reports.channels import ChannelRow, compare_channels

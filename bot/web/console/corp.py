@@ -11,7 +11,7 @@ from bot.check.steps import Fact, Step
 from bot.web.console import settings
 from bot.web.console.door import Console, Visit
 from bot.web.console.logs import need_whole_reach
-from bot.web.sentences import shown
+from bot.words.sentences import shown
 from scrm.accounts.roles import ACCOUNTS_WRITE
 
 ALL = "all"

@@ -13,7 +13,7 @@ from bot.web.bidi import plain
 from bot.web.console import changes, logs
 from bot.web.console.door import Console, Visit, see_other
 from bot.web.console.way import way_of_event
-from bot.web.sentences import error_shown
+from bot.words.sentences import error_shown
 from scrm.errors import NotFound
 from scrm.inbox import queries
 from scrm.inbox.models import EventState, InboxEvent

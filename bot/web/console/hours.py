@@ -11,7 +11,7 @@ from flask import Response, request
 from bot.web.console import settings
 from bot.web.console.door import Console, Visit, see_other
 from bot.web.contact.forms import clean
-from bot.web.sentences import shown
+from bot.words.sentences import shown
 from scrm.accounts import hours as rules
 from scrm.accounts.hours import WEEK, Hours, clock, get_hours, set_hours
 from scrm.errors import Invalid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.web.texts import Words
+from bot.words.texts import Words
 from scrm.leads.sheets import COLUMNS, REQUIRED
 
 

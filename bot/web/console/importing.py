@@ -18,7 +18,7 @@ from bot.web.bidi import plain
 from bot.web.console.door import Console, Visit, see_other
 from bot.web.console.import_words import template_rows
 from bot.web.contact.forms import clean
-from bot.web.sentences import shown
+from bot.words.sentences import shown
 from bot.workers import importing as work
 from scrm.accounts.queries import list_reps
 from scrm.channels.models import Channel

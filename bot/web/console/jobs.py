@@ -15,8 +15,8 @@ from bot.redact import Redactor
 from bot.web.bidi import plain
 from bot.web.console.door import ANYBODY, Console, Visit, see_other
 from bot.web.console.followups import took
-from bot.web.sentences import shown
 from bot.web.times import Moment
+from bot.words.sentences import shown
 from bot.workers.run import PACE
 from scrm.accounts.models import Account
 from scrm.accounts.roles import Role

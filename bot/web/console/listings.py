@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from bot.api.contacts import mask_phone
 from bot.api.people import contact_names, staff_by_id
-from bot.web.texts import Words
+from bot.words.texts import Words
 from scrm import seal
 from scrm.contacts.models import Stage
 from scrm.contacts.queries import (

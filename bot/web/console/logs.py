@@ -9,9 +9,9 @@ from typing import TypeVar
 from flask import request
 
 from bot.web.console.door import Visit
-from bot.web.sentences import in_english
 from bot.wechat.errcodes import RULES
 from bot.wechat.errcodes_en import in_english as code_in_english
+from bot.words.sentences import in_english
 from scrm.errors import Refused
 
 PAGE = 50

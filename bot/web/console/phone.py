@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.web.bidi import plain
-from bot.web.texts import Words
+from bot.words.texts import Words
 from scrm.channels.wording import render_text
 
 

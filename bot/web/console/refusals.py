@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.web.sentences import in_english
-from bot.web.texts import Words
+from bot.words.sentences import in_english
+from bot.words.texts import Words
 from scrm.errors import ScrmError
 
 

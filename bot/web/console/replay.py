@@ -12,7 +12,7 @@ from bot.redact import Redactor
 from bot.web.bidi import plain
 from bot.web.console.door import Console, Visit, see_other
 from bot.web.console.events import can_replay, show_event
-from bot.web.sentences import error_shown
+from bot.words.sentences import error_shown
 from bot.workers.changes import Change
 from bot.workers.trial import Trial, shown, try_event
 from scrm.errors import Conflict, NotFound

@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 from bot.api import paging
 from bot.api.people import staff_by_id
 from bot.web.bidi import isolated, plain
-from bot.web.sentences import shown
 from bot.web.site import Screen
-from bot.web.texts import Words
 from bot.web.times import Moment
+from bot.words.sentences import shown
+from bot.words.texts import Words
 from scrm.accounts.queries import staff_by_userid
 from scrm.contacts.queries import ContactCard
 from scrm.followups.comments import comments_of

@@ -8,8 +8,8 @@ import pytest
 
 from bot.web.contact.forms import Draft, check, clean
 from bot.web.links import Grant
-from bot.web.texts import Words
 from bot.web.times import Calendar
+from bot.words.texts import Words
 from scrm.accounts.models import StaffStatus
 from scrm.contacts.models import Relation
 from scrm.followups.models import FollowupKind

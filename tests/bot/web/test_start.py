@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 from werkzeug.datastructures import LanguageAccept
 
-from bot.web.texts import choose
-from bot.web.words import TEXTS
+from bot.words.common import TEXTS
+from bot.words.texts import choose
 
 if TYPE_CHECKING:
     from tests.bot.web.conftest import Desk

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.web.texts import TEXTS
+from bot.words.texts import TEXTS
 from handlers.dispatch import HANDLERS
 from scrm.accounts.roles import Role
 from scrm.audit import service

@@ -13,7 +13,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from bot.web.console import channel_forms as forms
-from bot.web.texts import Words
+from bot.words.texts import Words
 from scrm.accounts.models import Staff
 from scrm.accounts.roles import Role
 from scrm.audit.models import AuditEntry

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from bot.web.sentences import CHINESE
 from bot.wechat.errcodes import RULES
+from bot.words.sentences import CHINESE
 from scrm.accounts import tokens
 from scrm.accounts.models import Account, Department, Login, Staff, StaffDepartment
 from scrm.accounts.roles import Role

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from bot.web.sentences import CHINESE, in_english
-from bot.web.words_jobs import TEXTS
+from bot.words.jobs import TEXTS
+from bot.words.sentences import CHINESE, in_english
 from scrm.accounts.roles import Reach, Role
 from scrm.contacts.models import Contact, ContactIdentity, IdentityKind
 from scrm.leads import imports, making, sheets

@@ -11,8 +11,8 @@ from datetime import date, timedelta
 from bot.web import figures
 from bot.web.console import charts
 from bot.web.console.periods import read_period
-from bot.web.texts import Words
 from bot.web.times import Calendar
+from bot.words.texts import Words
 from scrm.accounts.roles import Role
 from scrm.contacts.models import Contact, Relation
 from tests.bot.web.conftest import Desk

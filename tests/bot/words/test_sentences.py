@@ -11,8 +11,8 @@ import pytest
 
 import bot
 from bot.web.console.refusals import said
-from bot.web.sentences import CHINESE, PLACE, TEMPLATES, in_english
-from bot.web.texts import Words
+from bot.words.sentences import CHINESE, PLACE, TEMPLATES, in_english
+from bot.words.texts import Words
 from scrm import errors
 from scrm.errors import Refused
 

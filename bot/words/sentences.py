@@ -11,16 +11,16 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
-from bot.web import words_channel_refusals, words_checks, words_refusals
-from bot.web.texts import Words, by_number
 from bot.wechat.errcodes import RULES
 from bot.wechat.errcodes_en import MESSAGES, STEPS
 from bot.wechat.reasons_en import reason_in_english
+from bot.words import channel_refusals, checks, refusals
+from bot.words.texts import Words, by_number
 
 TEMPLATES = {
-    **words_refusals.SENTENCES,
-    **words_channel_refusals.SENTENCES,
-    **words_checks.SENTENCES,
+    **refusals.SENTENCES,
+    **channel_refusals.SENTENCES,
+    **checks.SENTENCES,
 }
 CHINESE = re.compile(r"[\u3001-\u303f\u3400-\u9fff\uff00-\uffef]")  # with the punctuation of full width
 PLACE = "{}"

@@ -1,0 +1,1 @@
+"""What people read, in Simplified Chinese and English: words of the pages, and sentences of the domain."""
