@@ -185,21 +185,24 @@ def make_template(path: Path) -> Path:
 
 
 def _delete_all(connection: Connection) -> None:
-    """Empty all tables and count ids from 1 again."""
-    tables = [table for table in reversed(Base.metadata.sorted_tables) if table.name != INSERT_ONLY]
-    if connection.dialect.name == "postgresql":  # all in one statement's journey
-        counted = [table.name for table in tables if table.autoincrement_column is not None]
-        statements = [f"DELETE FROM {table.name}" for table in tables]
+    """Empty all tables and count ids from 1 again; what is empty already costs one question."""
+    tables = list(reversed(Base.metadata.sorted_tables))
+    asked = " UNION ALL ".join(f"(SELECT '{table.name}' FROM {table.name} LIMIT 1)" for table in tables)
+    filled = set(connection.exec_driver_sql(asked).scalars())
+    statements = [f"DELETE FROM {table.name}" for table in tables if table.name in filled - {INSERT_ONLY}]
+    if INSERT_ONLY in filled:
         statements.append(f"TRUNCATE {INSERT_ONLY}")
+    if connection.dialect.name == "postgresql":
+        counted = [table.name for table in tables if table.autoincrement_column is not None]
         statements += [f"SELECT setval('{name}_id_seq', 1, false)" for name in counted]
-        connection.exec_driver_sql(";".join(statements))
+        connection.exec_driver_sql(";".join(statements))  # all in one journey
         return
-    for table in tables:
-        connection.execute(table.delete())
-    connection.exec_driver_sql(f"TRUNCATE {INSERT_ONLY}")
-    moved = text(
-        "SELECT table_name FROM information_schema.tables"
-        " WHERE table_schema = database() AND auto_increment > 1"
-    )
-    for name in connection.scalars(moved).all():
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+    for name in connection.scalars(_COUNTED_ON).all():
         connection.exec_driver_sql(f"ALTER TABLE `{name}` AUTO_INCREMENT = 1")
+
+
+_COUNTED_ON = text(
+    "SELECT table_name FROM information_schema.tables WHERE table_schema = database() AND auto_increment > 1"
+)
