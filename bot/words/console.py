@@ -77,4 +77,5 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "deed_login:refused": ("登录被拒绝", "Sign-in refused"),
     "deed_login:ended": ("退出登录", "Signed out"),
     "deed_password:changed": ("修改密码", "Changed the password"),
+    "file_choose": ("拖到这里，或点击选择文件", "Drop a file here, or click to choose one"),
 }

@@ -129,7 +129,7 @@ def test_rate_limit_answers_45009_until_the_window_ends() -> None:
 
 
 def test_too_many_parallel_calls_of_a_write_api_are_45033() -> None:
-    with SandboxServer(concurrency=2, latency_ms=200) as box:
+    with SandboxServer(concurrency=2, latency_ms=1500) as box:
         token = box.token()
         url = f"{box.api_base}/cgi-bin/externalcontact/del_contact_way?access_token={token}"
 

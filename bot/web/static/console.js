@@ -65,6 +65,24 @@
     choice.querySelectorAll("[data-narrow-group]").forEach((group) => { group.hidden = !group.querySelector("[data-text]:not([hidden])"); });
   });
 
+  // A file is chosen by a click or dropped; without this script the browser's own field is there.
+  const size = (bytes) => bytes < 1048576 ? `${Math.max(1, Math.round(bytes / 1024))} KB` : `${(bytes / 1048576).toFixed(1)} MB`;
+  document.querySelectorAll("input[type=file][data-choose]").forEach((field) => {
+    const box = document.createElement("div"), told = document.createElement("span");
+    const tell = () => {
+      const file = field.files[0];
+      told.textContent = file ? `${file.name} · ${size(file.size)}` : field.dataset.choose;
+      box.classList.toggle("is-filled", Boolean(file));
+    };
+    box.className = "drop";
+    told.ariaHidden = "true"; // the field says it by itself
+    field.replaceWith(box);
+    box.append(field, told);
+    field.addEventListener("change", tell);
+    ["dragenter", "dragleave", "drop"].forEach((name) => box.addEventListener(name, () => box.classList.toggle("is-over", name === "dragenter")));
+    tell();
+  });
+
   // A form is sent once: a second click changes nothing while the first is on its way.
   document.addEventListener("submit", (event) => {
     const form = event.target;
