@@ -40,6 +40,7 @@ NEEDS = (
     Need("browser", "中文字体 Noto CJK", (), ("fonts-noto-cjk",), font="zh"),
     Need("postgresql", "PostgreSQL", ("postgres",), ("postgresql",)),
     Need("mysql", "MariaDB", ("mariadbd", "mysqld"), ("mariadb-server",)),
+    Need("nginx", "nginx", ("nginx",), ("nginx",)),
     Need("redis", "Redis", ("redis-server", "valkey-server"), ("redis-server",)),
 )
 

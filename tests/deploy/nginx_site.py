@@ -7,11 +7,13 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
+import pytest
 import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -39,6 +41,12 @@ http {{
     include {home}/lianke.conf;
 }}
 """
+
+
+def needs_nginx(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test that nginx runs in; ``make test`` brings it."""
+    there = pytest.mark.skipif(NGINX is None, reason="nginx is not installed: apt install nginx")
+    return pytest.mark.nginx(there(test))
 
 
 class Site:

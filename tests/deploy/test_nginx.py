@@ -12,10 +12,9 @@ import requests
 
 from bot.api.serve import MAX_JSON, MAX_UPLOAD
 from bot.callbacks.wecom import MAX_BODY
-from tests.deploy.nginx_site import CONF, NGINX, Site
+from tests.deploy.nginx_site import CONF, Site, needs_nginx
 from tests.stand import Stand
 
-needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed: apt install nginx")
 UNITS = {"k": 1024, "m": 1024**2}
 
 

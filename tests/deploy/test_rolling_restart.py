@@ -24,7 +24,7 @@ from bot.config import load_config
 from migrations import runner
 from scrm.db import Database
 from scrm.inbox.models import InboxEvent
-from tests.deploy.nginx_site import NGINX, Site
+from tests.deploy.nginx_site import Site, needs_nginx
 from tests.deploy.proxy import RoundRobin
 from tests.envelopes import crypto, event_xml, post
 from tests.rig import CONFIG
@@ -172,7 +172,7 @@ def test_a_rolling_restart_answers_every_request(webs: list[Web], database: Data
     assert events(database) == traffic.callbacks  # each that was answered is a row, once
 
 
-@pytest.mark.skipif(NGINX is None, reason="nginx is not installed: apt install nginx")
+@needs_nginx
 def test_a_rolling_restart_behind_our_nginx_site(webs: list[Web], database: Database, tmp_path: Path) -> None:
     ports = [web.port for web in webs]
     with Site(tmp_path / "nginx", ports) as site, Traffic(site.base, str(site.http.verify)) as traffic:
