@@ -22,6 +22,7 @@ from scrm.outbox.commands import (
     SetRemark,
 )
 from scrm.outbox.models import OutboxAttempt, OutboxCall, Recovery
+from scrm.outbox.service import Outcome, Verdict
 from tests.envelopes import NOW
 
 WHO, WHOM = "zhangsan", "wm1"
@@ -121,3 +122,23 @@ def facts(row: OutboxCall) -> tuple[Any, ...]:
         row.reason,
         row.done_at,
     )
+
+
+def outcome(verdict: Verdict, **more: Any) -> Outcome:
+    return Outcome(verdict, **more)
+
+
+def finish(
+    session: Session, row: OutboxCall, verdict: Verdict, *, at: datetime = NOW, **more: Any
+) -> OutboxCall:
+    """Record it; the row as the database has it then."""
+    outbox.finish(session, row, outcome(verdict, **more), now=at)
+    session.flush()
+    session.expire(row)
+    return row
+
+
+def claimed(session: Session, command: Command, *, at: datetime = NOW, **changes: Any) -> OutboxCall:
+    put(session, command, **changes)
+    (row,) = claim(session, at=at)
+    return row
