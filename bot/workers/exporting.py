@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import IO, Any
 
 from bot import workbook
-from bot.web.console.listings import Listing, Place, Reading
+from bot.listings import Listing, Place, Reading
 from bot.words.texts import Words
 from bot.workers.run import Run
 from scrm.accounts.roles import EXPORT

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from bot.web.console.listings import LISTINGS
+from bot.listings import LISTINGS
 from bot.workers import exporting, importing
 from bot.workers.bulk import BULK
 from bot.workers.run import Kind

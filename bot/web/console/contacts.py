@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from bot.api import paging
 from bot.api.types import start_of
+from bot.listings import LISTINGS
 from bot.web.bidi import plain
 from bot.web.console import bulk, changes, columns, contact_filter, exports, segments, sheet
 from bot.web.console.contact_filter import Asked
 from bot.web.console.door import Console, Visit
-from bot.web.console.listings import LISTINGS
 from bot.web.contact.profile import HUES, initial
 from bot.web.times import Moment
 from scrm.accounts.models import Staff

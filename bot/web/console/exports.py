@@ -7,10 +7,10 @@ from typing import Any
 
 from flask import Response, request
 
+from bot.listings import Listing, Reading
 from bot.web.console import sheet
 from bot.web.console.door import Visit, see_other
 from bot.web.console.filters import Asked
-from bot.web.console.listings import Listing, Reading
 from bot.web.console.once import made_once
 from bot.workers import exporting
 from bot.workers.background import ask_for

@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 from bot.api import paging
 from bot.api.people import contact_names, find_staff, staff_by_id
 from bot.api.types import end_of, start_of
+from bot.listings import LISTINGS, FollowupFilter
 from bot.web.bidi import plain
 from bot.web.console import changes, exports, filters, sheet
 from bot.web.console.contact_filter import DONE, NONE
 from bot.web.console.contacts import Part
 from bot.web.console.door import Console, Visit
 from bot.web.console.filters import Asked
-from bot.web.console.listings import LISTINGS, FollowupFilter
 from bot.web.contact.stream import CommentLine, comment_lines
 from bot.web.figures import worked
 from bot.web.times import Moment
