@@ -204,7 +204,8 @@ class Story:
                 book.tell(contact, "tag.sent", moment + timedelta(seconds=0.4), detail=tagged)
             if row["remark_template"]:
                 self._remark(life, userid, moment + timedelta(seconds=0.8), row)
-        book.tell(contact, "notice.sent", moment + timedelta(seconds=1.1), detail=said)
+        notified = {**said, "staff": member["name"]}
+        book.tell(contact, "notice.sent", moment + timedelta(seconds=1.1), detail=notified)
 
     def _remark(self, life: Life, userid: str, at: datetime, channel: Row) -> None:
         date = at.astimezone(self.book.tz).strftime("%m%d")
