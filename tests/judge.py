@@ -274,7 +274,8 @@ def _judge_scan(seen: _Evidence, found: Verdict, scan: Delivery) -> None:
     for api, what in ((TAG, "tagged"), (NOTICE, "told of to the rep")):
         times = sum(call.api == api and call.state is CallState.SENT for call in calls)
         if times != 1:
-            found.wrong.append(f"{who} was {what} {times} times")
+            known = ", ".join(f"{call.id} {call.state}: {call.reason}" for call in calls if call.api == api)
+            found.wrong.append(f"{who} was {what} {times} times; calls: {known or 'none'}")
 
 
 def _judge_welcome(seen: _Evidence, found: Verdict, call: OutboxCall, who: str) -> None:
