@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Table, and_, bindparam, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from scrm import batch
 from scrm.db import affected
@@ -275,22 +275,30 @@ _DROP_HELD = update(_CALLS).where(
 def greeting_brought_profile(session: Session, event_id: int, *, lane: str) -> bool:
     """Whether a greeting this event caused was sent, and the profile read for it waits in ``lane`` of the inbox.
 
-    A reading of another cause does not count: it may have been refused, or be older than the add.
+    If so it goes on waiting until this transaction ends, and is handled with all that is in it. One that another
+    worker has in hand does not count, for that worker cannot see what is not committed; nor does a reading of another
+    cause: it may have been refused, or be older than the add.
     """
     asked = {"of_event": event_id, "of_lane": lane}
     return session.execute(_PROFILE_WAITS, asked).first() is not None
 
 
+_ADD = aliased(InboxEvent)
+_OUR_CLAIM = select(_ADD.lease_token).where(_ADD.id == bindparam("of_event")).scalar_subquery()
 _PROFILE_WAITS = (
     select(InboxEvent.id)
     .join(OutboxCall, OutboxCall.id == InboxEvent.caused_by_call)
     .where(
         InboxEvent.lane == bindparam("of_lane"),
-        InboxEvent.state.in_((EventState.PENDING, EventState.LEASED)),
+        or_(
+            InboxEvent.state == EventState.PENDING,
+            and_(InboxEvent.state == EventState.LEASED, InboxEvent.lease_token == _OUR_CLAIM),
+        ),
         OutboxCall.caused_by == bindparam("of_event"),
         OutboxCall.priority == 0,
     )
     .limit(1)
+    .with_for_update(of=InboxEvent, skip_locked=True)
 )
 
 

@@ -20,6 +20,7 @@ from scrm.db import Database
 from scrm.inbox import service as inbox
 from scrm.inbox.models import EventState, InboxEvent
 from scrm.inbox.service import Arrival
+from scrm.outbox import service as outbox
 from scrm.outbox.models import CallState, OutboxCall
 from scrm.timeline.models import TimelineEntry
 from tests.bot.workers.stand import Stand
@@ -214,6 +215,54 @@ def test_a_reading_that_the_greeting_saved_is_not_made(stand: Stand):
     readings = [call.state for call in stand.calls() if call.command_kind == "FetchContact"]
     assert readings == [CallState.SKIPPED] * CROWD
     assert sum(call.command_kind == "NotifyStaff" for call in stand.calls()) == CROWD
+
+
+def greeted_crowd(stand: Stand) -> None:
+    """Scans whose welcomes were sent and brought profiles, while the rest of their events is still to be done."""
+    with stand.database.write() as session:
+        channels.set_default_welcome(
+            session, {"welcomes": [{"text": "{customer}您好"}]}, actor="t", now=stand.clock()
+        )
+    for number in range(CROWD):
+        stand.platform.profiles[f"wm{number}"] = {"name": f"客户{number}", "type": 1}
+    arrive(stand, *range(CROWD))
+    assert stand.inbox_worker.step() == CROWD
+    stand.send()
+
+
+def claim(stand: Stand, limit: int = CROWD) -> list[InboxEvent]:
+    """What another worker would get now."""
+    with stand.database.write() as session:
+        return inbox.claim_events(session, owner="other", now=stand.clock(), limit=limit)
+
+
+@pytest.mark.every_engine
+def test_a_profile_that_another_worker_has_in_hand_does_not_stand_for_a_reading(stand: Stand):
+    """That worker cannot see that the rep is to be told until the rest of the event is committed."""
+    greeted_crowd(stand)
+    adds = claim(stand)
+    assert {row.kind for row in claim(stand)} == {"answer.externalcontact/get"}
+
+    stand.inbox_worker._handle_batch(adds)
+
+    readings = [call.state for call in stand.calls() if call.command_kind == "FetchContact"]
+    assert readings == [CallState.PENDING] * CROWD
+
+
+@pytest.mark.every_engine
+def test_a_profile_that_stands_for_a_reading_is_handled_after_what_it_tells_of(stand: Stand, engine: str):
+    greeted_crowd(stand)
+    events = {row.lane: row.id for row in stand.events() if row.lane and row.lane.startswith("contact:")}
+    answers = {row.lane for row in stand.events() if row.kind == "answer.externalcontact/get"}
+
+    with stand.database.write() as session:
+        for number in range(CROWD):
+            event_id = events[f"contact:wm{number}"]
+            assert outbox.greeting_brought_profile(session, event_id, lane=f"fetch:wm{number}")
+        if engine != "sqlite":  # one writer: nobody can claim anything now
+            assert not answers & {row.lane for row in claim(stand, limit=3 * CROWD)}
+
+    assert answers <= {row.lane for row in claim(stand, limit=3 * CROWD)}
 
 
 def test_other_events_wait_while_a_welcome_is_due(stand: Stand):
