@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -49,6 +50,7 @@ DISCONNECT = {
     ),
 }
 ENGINES = ("sqlite", *SERVERS)
+DIRECTORY_NOT_EMPTY = 1010  # MySQL and MariaDB: ER_DB_DROP_RMDIR
 INSERT_ONLY = "audit_entry"  # its triggers refuse DELETE
 
 
@@ -120,7 +122,21 @@ class Server:
         if self._shared is not None:
             self._shared.dispose()
         for name in self._made:
-            self._run(f"DROP DATABASE {name}" + (" WITH (FORCE)" if self._is_postgresql else ""))
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        if self._is_postgresql:
+            self._run(f"DROP DATABASE {name} WITH (FORCE)")
+            return
+        for rest in (0.2, 1.0, 5.0, 0.0):  # InnoDB removes files of truncated tables a moment later
+            try:
+                self._run(f"DROP DATABASE IF EXISTS {name}")
+            except OperationalError as error:
+                if error.orig is None or error.orig.args[0] != DIRECTORY_NOT_EMPTY or not rest:
+                    raise
+                time.sleep(rest)
+            else:
+                return
 
     def _is_whole(self, database: Database) -> bool:
         """Whether no test has dropped a table, or said that the migrations are elsewhere."""
