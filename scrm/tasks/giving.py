@@ -170,7 +170,7 @@ def _related(session: Session, contact_ids: Collection[str], staff_id: str) -> f
 def check_sees(session: Session, contact_id: str, staff_id: str, *, giver_staff_id: str | None) -> None:
     """Raises NotFound for the contact, Invalid where the rep would not see it, unless they give themselves the task."""
     contact = get_contact(session, contact_id)
-    if staff_id in (contact.owner_id, giver_staff_id) or _related(session, [contact_id], staff_id):
+    if _sees(contact, staff_id, giver_staff_id, _related(session, [contact_id], staff_id)):
         return
     fields = {"staff": "该员工不是这位客户的负责人，也没有添加过这位客户"}
     raise Invalid(
@@ -178,6 +178,11 @@ def check_sees(session: Session, contact_id: str, staff_id: str, *, giver_staff_
         f"待办没有保存：{fields['staff']}，看不到这个待办；请先把客户分配给该员工，或换一位员工",
         fields,
     )
+
+
+def _sees(contact: Contact, staff_id: str, giver_staff_id: str | None, related: Collection[str]) -> bool:
+    """Whether this member would see a task about the contact; who gives themselves one sees it anyhow."""
+    return staff_id in (contact.owner_id, giver_staff_id) or contact.id in related
 
 
 def _refusal(
@@ -191,7 +196,7 @@ def _refusal(
         return Refusal.LEFT
     if giver.sees is not None and rep.id not in giver.sees:
         return Refusal.OUT_OF_REACH
-    if rep.id not in (contact.owner_id, giver.staff_id) and contact.id not in related:
+    if not _sees(contact, rep.id, giver.staff_id, related):
         return Refusal.UNRELATED
     return None
 
